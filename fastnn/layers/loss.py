@@ -242,17 +242,21 @@ class KLDivLoss(_Loss):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
 
-class MarginRankingLoss(_Loss):
+class _MarginLoss(_Loss):
+    """A loss of which pairs have no part that are further apart than a margin."""
+
+    def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = margin
+
+
+class MarginRankingLoss(_MarginLoss):
     """max(0, -t (x1 - x2) + margin): x1 and x2 are scores, t is 1 where the first should be larger.
 
     >>> import fastnn as nn
     >>> nn.MarginRankingLoss()(nn.tensor([1.0]), nn.tensor([3.0]), nn.tensor([1.0]))
     tensor(2.)
     """
-
-    def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
-        super().__init__(reduction)
-        self.margin = margin
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         return F.margin_ranking_loss(input1, input2, target, self.margin, self.reduction)
@@ -274,7 +278,7 @@ class HingeEmbeddingLoss(_Loss):
         return F.hinge_embedding_loss(input, target, self.margin, self.reduction)
 
 
-class CosineEmbeddingLoss(_Loss):
+class CosineEmbeddingLoss(_MarginLoss):
     """1 - cos(x1, x2) where t = 1, max(0, cos(x1, x2) - margin) where t = -1.
 
     x1 and x2 (N, D), t (N,).
@@ -283,10 +287,6 @@ class CosineEmbeddingLoss(_Loss):
     >>> nn.CosineEmbeddingLoss()(nn.tensor([[1.0, 0.0]]), nn.tensor([[0.0, 2.0]]), nn.tensor([1.0]))
     tensor(1.)
     """
-
-    def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
-        super().__init__(reduction)
-        self.margin = margin
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         return F.cosine_embedding_loss(input1, input2, target, self.margin, self.reduction)

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from ..config import get_num_threads, threads
-from .laws import as_tuple, each, is_allowed, is_floating
+from .allowance import as_tuple, each, is_floating
+from .ends import is_allowed
 from .trials import Kernel, Trial, attempt, copied, told, worst
 from .words import number
 

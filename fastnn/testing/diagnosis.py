@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..op import Op
-from .laws import as_tuple, is_floating, unit_roundoff
+from .allowance import as_tuple, is_floating, unit_roundoff
 from .mistakes import Mistake, Unsuitable, changed_results, mistakes_of, run
 from .trials import Result, Trial
 

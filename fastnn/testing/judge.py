@@ -27,9 +27,9 @@ from ..config import get_num_threads, threads
 from ..errors import DTypeError, RangeError
 from ..names import did_you_mean
 from ..op import OPS, Op, Sample
+from .allowance import is_floating
 from .behaviour import CHECKS, some, unsteady
 from .diagnosis import Diagnosis, diagnose
-from .laws import is_floating
 from .timing import timed
 from .trials import DTYPES, Kernel, Result, Trial, attempt, calls
 from .words import array, laid_out, number, times

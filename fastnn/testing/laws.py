@@ -3,28 +3,42 @@
 Each is a plain function law(op, sample, dtype) that raises AssertionError. They are generic: an op
 gets all of them by its record alone. tests/laws/test_laws.py runs each of LAWS over all ops,
 samples and dtypes; tests/laws/test_sabotage.py shows that each fails on an op that is broken on
-purpose. LAWS_OF_ENDS are of infinities, NaN, huge and tiny numbers: tests/laws/test_ends.py runs
-them likewise, and shows what they notice.
-
-The rounding allowance is derived, not tuned: 4 sqrt(L) u scale per element, where u is the unit
-roundoff, L the number of products summed into one element (`op.terms`), and scale what the op gives
-on absolute values, that is, the sum if nothing had cancelled (for ops that are not linear: |y| + 1
-and the largest |gradient| of the sample). `op.slack` widens it where the record says why.
+purpose. Those of infinities, NaN, huge and tiny numbers are in ends.py; allowance.py says how far
+results may be apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..config import flushes_denormal, isa, isas, set_flush_denormal, threads, use_isa
-from ..errors import FastnnError
+from ..config import flushes_denormal, isas, set_flush_denormal, threads, use_isa
 from ..op import Op, Sample, takes_needs, takes_save
+from .allowance import (
+    absolute,
+    allowance,
+    as_tuple,
+    backward_scale,
+    compare,
+    differentiable,
+    each,
+    forward_scale,
+    hold,
+    is_floating,
+    same,
+    unit_roundoff,
+    widened,
+)
 from .derivatives import inner, op_gradcheck, random_cotangent
+from .ends import (
+    LAWS_OF_ENDS,
+    ends_are_the_definition,
+    limits_are_reached,
+    nan_passes,
+    weights_of_any_size,
+)
 
 __all__ = ["LAWS", "LAWS_OF_ENDS", "adjoint_identity", "backward_is_the_definition", "close_to_definition",
            "definition_gradient_is_the_derivative", "denormals_are_kept", "ends_are_the_definition",
@@ -46,16 +60,16 @@ def close_to_definition(op: Op, sample: Sample, dtype: Any, forward: Callable[..
     inputs = sample.cast(dtype)
     want = as_tuple(op.ref_forward(*map(widened, inputs), **sample.attrs)[0])
     got = as_tuple(forward(*inputs, **sample.attrs)[0])
-    _hold(len(got) == len(want), op, sample, f"{len(got)} outputs, expected {len(want)}")
+    hold(len(got) == len(want), op, sample, f"{len(got)} outputs, expected {len(want)}")
     worst = 0.0
     for i, (g, w, scale) in enumerate(zip(got, want, forward_scale(op, sample, dtype, want))):
         allowed = None
         if is_floating(w):
             # an op that converts says so in its attributes
             expected = np.dtype(sample.attrs.get("dtype", dtype))
-            _hold(g.dtype == expected, op, sample, f"output {i} is {g.dtype}, expected {expected}")
+            hold(g.dtype == expected, op, sample, f"output {i} is {g.dtype}, expected {expected}")
             allowed = allowance(op, sample, dtype, scale)
-        worst = max(worst, _compare(op, sample, f"output {i}", g, w, allowed))
+        worst = max(worst, compare(op, sample, f"output {i}", g, w, allowed))
     return worst
 
 
@@ -74,18 +88,18 @@ def backward_is_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
     got = backward(dy, saved, **sample.attrs)
     want = ref_backward(wide_dy, want_saved, **sample.attrs)
     scales = backward_scale(op, sample, wide, wide_dy, want)
-    _hold(len(got) == len(want) == len(op.inputs), op, sample, f"{len(got)} gradients for {len(op.inputs)} inputs")
+    hold(len(got) == len(want) == len(op.inputs), op, sample, f"{len(got)} gradients for {len(op.inputs)} inputs")
     upstream = sum(a.size for a in as_tuple(wide_dy) if a is not None)
     worst = 0.0
     for name, x, g, w, scale, wanted in zip(op.inputs, inputs, got, want, scales, differentiable(op)):
         if not wanted or not is_floating(x):
             continue
-        _hold(g is not None and w is not None, op, sample, f"no gradient for {name}")
+        hold(g is not None and w is not None, op, sample, f"no gradient for {name}")
         assert g is not None
-        _hold(g.dtype == np.dtype(dtype), op, sample, f"the gradient of {name} is {g.dtype}")
+        hold(g.dtype == np.dtype(dtype), op, sample, f"the gradient of {name} is {g.dtype}")
         # a gradient of a broadcast or shared input sums as many terms as dy has elements for it
         allowed = allowance(op, sample, dtype, scale, upstream // max(x.size, 1))
-        worst = max(worst, _compare(op, sample, f"the gradient of {name}", g, w, allowed))
+        worst = max(worst, compare(op, sample, f"the gradient of {name}", g, w, allowed))
     return worst
 
 
@@ -99,7 +113,7 @@ def definition_gradient_is_the_derivative(op: Op, sample: Sample, dtype: Any = n
     except AssertionError as vacuous:
         raise AssertionError(f"{op.name}[{sample.name}]: {vacuous}") from None
     for k, error in errors.items():
-        _hold(error < 1e-6, op, sample, f"the gradient of {op.inputs[k]} is off by {error:.1e}")
+        hold(error < 1e-6, op, sample, f"the gradient of {op.inputs[k]} is off by {error:.1e}")
     return max(errors.values(), default=0.0) / 1e-6
 
 
@@ -112,7 +126,7 @@ def exact_on_integers(op: Op, sample: Sample, dtype: Any) -> float:
     got, saved = op.kernels[0](*whole.cast(dtype), **sample.attrs)
     want, want_saved = op.ref_forward(*whole.cast(np.float64), **sample.attrs)
     for i, (g, w) in enumerate(zip(as_tuple(got), as_tuple(want))):
-        _hold(np.array_equal(g, w), op, sample, f"output {i} is not exact on whole numbers")
+        hold(np.array_equal(g, w), op, sample, f"output {i} is not exact on whole numbers")
     backward = op.kernels[1]
     if backward is None or op.ref_backward is None:
         return 0.0
@@ -121,7 +135,7 @@ def exact_on_integers(op: Op, sample: Sample, dtype: Any) -> float:
     wants = op.ref_backward(dy, want_saved, **sample.attrs)
     for name, g, w in zip(op.inputs, grads, wants):
         if name in op.linear_in and w is not None:
-            _hold(np.array_equal(g, w), op, sample, f"the gradient of {name} is not exact on whole numbers")
+            hold(np.array_equal(g, w), op, sample, f"the gradient of {name} is not exact on whole numbers")
     return 0.0
 
 
@@ -146,7 +160,7 @@ def adjoint_identity(op: Op, sample: Sample, dtype: Any = np.float64) -> float:
         linear = tuple(a - b if is_floating(a) else a for a, b in zip(as_tuple(y), as_tuple(offset)))
         g = backward(u, saved, **sample.attrs)[k]
         left, right = inner(as_tuple(u), linear), float((x * g).sum())
-        _hold(left == right, op, sample, f"<A {name}, u> = {left} but <{name}, A^T u> = {right}")
+        hold(left == right, op, sample, f"<A {name}, u> = {left} but <{name}, A^T u> = {right}")
     return 0.0
 
 
@@ -206,7 +220,7 @@ def _near_denormals(op: Op, sample: Sample, what: str, got: Any, want: Any, plai
     allowed = np.where(small, info.smallest_subnormal * 2.0**13 + 1e-4 * np.abs(want),
                        4 * terms * op.slack * unit * (np.abs(want) + max(1.0, float(np.abs(want).max(initial=0)))))
     beyond = ~np.isfinite(want) | (np.abs(want) > info.max) | (~np.isfinite(got) & ~np.isfinite(plain))
-    return _compare(op, sample, what, np.where(beyond, 0, got), np.where(beyond, 0, want), allowed)
+    return compare(op, sample, what, np.where(beyond, 0, got), np.where(beyond, 0, want), allowed)
 
 
 # ---- one element far larger than the others ------------------------------------------------------
@@ -245,7 +259,7 @@ def _definition_of(op: Op, sample: Sample, inputs: list[Any], dy: Any) -> tuple[
     wide, wide_dy = [widened(a) for a in inputs], each(widened, dy)
     y, saved = op.ref_forward(*wide, **sample.attrs)
     if op.linear_in:
-        sums = as_tuple(op.ref_forward(*map(_absolute, wide), **sample.attrs)[0])
+        sums = as_tuple(op.ref_forward(*map(absolute, wide), **sample.attrs)[0])
         scales = [np.maximum(np.abs(s), np.abs(w)) for s, w in zip(sums, as_tuple(y))]
     else:
         scales = [np.abs(w) + max(1.0, float(np.abs(w).max(initial=0))) if is_floating(w) else w for w in as_tuple(y)]
@@ -275,7 +289,7 @@ def _untouched(op: Op, sample: Sample, dtype: Any, large: Any, with_nan: Any, be
         terms = max(op.terms(**sample.sizes), 1, max(a.size for a in as_tuple(dy) if a is not None) // max(now.size, 1))
         allowed = 8 * np.sqrt(terms) * op.slack * unit_roundoff(dtype) * scale + float(np.finfo(dtype).tiny)
         same = (then == now) & ~np.isnan(nan)
-        worst = max(worst, _compare(op, sample, f"{what}, beside an element far larger than the others",
+        worst = max(worst, compare(op, sample, f"{what}, beside an element far larger than the others",
                                     np.where(same, got, 0), np.where(same, now, 0), allowed))
     return worst
 
@@ -286,11 +300,11 @@ def outputs_are_overwritten(op: Op, sample: Sample, dtype: Any) -> float:
     first = _poisoned(op, sample, dtype)
     second = _poisoned(op, sample, dtype)
     for a, b in zip([*as_tuple(first[0]), *first[1]], [*as_tuple(second[0]), *second[1]]):
-        _hold(_same(a, b), op, sample, "two calls differ: memory was not overwritten")
+        hold(same(a, b), op, sample, "two calls differ: memory was not overwritten")
     want = as_tuple(op.ref_forward(*sample.cast(np.float64), **sample.attrs)[0])
     for a, w in zip(as_tuple(first[0]), want):
         if is_floating(w):
-            _hold(np.array_equal(np.isnan(a), np.isnan(w)), op, sample, "NaN where the definition has none")
+            hold(np.array_equal(np.isnan(a), np.isnan(w)), op, sample, "NaN where the definition has none")
     return 0.0
 
 
@@ -365,7 +379,7 @@ def layouts_do_not_matter(op: Op, sample: Sample, dtype: Any) -> float:
         for a, b in zip([*as_tuple(want), *want_grads], [*as_tuple(y), *grads]):
             near = (op.forward is None and is_floating(a)
                     and np.allclose(a, b, 8 * unit_roundoff(dtype), 0, equal_nan=True))
-            _hold(near or _same(a, b), op, sample, f"{what} inputs change the result")
+            hold(near or same(a, b), op, sample, f"{what} inputs change the result")
     return 0.0
 
 
@@ -380,11 +394,11 @@ def inputs_are_unchanged(op: Op, sample: Sample, dtype: Any) -> float:
         dy_before = each(np.copy, dy)
         first = [a.copy() if isinstance(a, np.ndarray) else a for a in backward(dy, saved, **sample.attrs)]
         for a, b in zip(first, backward(dy, saved, **sample.attrs)):
-            _hold(_same(a, b), op, sample, "backward changed what forward saved")
+            hold(same(a, b), op, sample, "backward changed what forward saved")
         for a, b in zip(as_tuple(dy_before), as_tuple(dy)):
-            _hold(_same(a, b), op, sample, "dy was changed")
+            hold(same(a, b), op, sample, "dy was changed")
     for name, a, b in zip(op.inputs, before, inputs):
-        _hold(_same(a, b), op, sample, f"{name} was changed")
+        hold(same(a, b), op, sample, f"{name} was changed")
     return 0.0
 
 
@@ -399,7 +413,7 @@ def same_bits_for_any_threads(op: Op, sample: Sample, dtype: Any) -> float:
         want = run()
     for n in (2, 3, 5):
         with threads(n):
-            _hold(run() == want, op, sample, f"the bits with {n} threads differ from those with one")
+            hold(run() == want, op, sample, f"the bits with {n} threads differ from those with one")
     return 0.0
 
 
@@ -416,9 +430,9 @@ def wanted_gradients_only(op: Op, sample: Sample, dtype: Any) -> float:
     full = backward(dy, saved, needs=(True,) * len(inputs), **sample.attrs)
     for k, name in enumerate(op.inputs):
         alone = backward(dy, saved, needs=tuple(i == k for i in range(len(inputs))), **sample.attrs)
-        _hold(all(g is None for i, g in enumerate(alone) if i != k), op, sample, "unwanted gradients are computed")
+        hold(all(g is None for i, g in enumerate(alone) if i != k), op, sample, "unwanted gradients are computed")
         if full[k] is not None:
-            _hold(alone[k].tobytes() == full[k].tobytes(), op, sample,
+            hold(alone[k].tobytes() == full[k].tobytes(), op, sample,
                   f"the gradient of {name} depends on what else is wanted")
     return 0.0
 
@@ -434,266 +448,12 @@ def nothing_kept_same_result(op: Op, sample: Sample, dtype: Any) -> float:
     want = [np.array(a) for a in as_tuple(forward(*inputs, **sample.attrs)[0])]
     poison_memory(forward, inputs, sample)
     y, saved = forward(*inputs, save=False, **sample.attrs)
-    _hold(saved == (), op, sample, "something was saved for a backward that will not be called")
+    hold(saved == (), op, sample, "something was saved for a backward that will not be called")
     for a, b in zip(want, as_tuple(y)):
-        _hold(a.tobytes() == np.asarray(b).tobytes(), op, sample,
+        hold(a.tobytes() == np.asarray(b).tobytes(), op, sample,
               "the result depends on whether backward may follow")
     return 0.0
 
-
-# ---- the ends of the range -----------------------------------------------------------------------
-def nan_passes(op: Op, sample: Sample, dtype: Any) -> float:
-    """Where one element of an input is NaN, each output that depends on it is NaN in the
-    definition, as in PyTorch; `ends_are_the_definition` holds the kernel to that.
-
-    An output depends on the element where another number in its place gives another output.
-    """
-    def outputs(inputs: list[Any]) -> list[np.ndarray]:
-        return [np.asarray(y) for y in _results((op.ref_forward, None), inputs, None, sample)]
-
-    for k, name, put in _one_element_replaced(op, sample, np.float64):
-        if k >= len(op.inputs) or name in op.drops_nan or not is_allowed(op, sample, put(np.nan)[0]):
-            continue
-        before = outputs(sample.cast(np.float64))
-        reached = [np.zeros(y.shape, bool) for y in before]
-        for value in (-30.0, -3.0, -0.3, 0.0, 0.3, 0.9, 3.0, 30.0):
-            if is_allowed(op, sample, put(value)[0]):
-                reached = [r | (y != b) for r, y, b in zip(reached, outputs(put(value)[0]), before)]
-        for i, (y, depends) in enumerate(zip(outputs(put(np.nan)[0]), reached)):
-            _hold(not is_floating(y) or np.isnan(y[depends]).all(), op, sample,
-                  f"{name} is NaN in one element, and output {i} of the definition, which depends on it, is a number: "
-                  "PyTorch's functions let NaN pass (a comparison with NaN is false: keep x there)")
-    return 0.0
-
-
-_SMALL = 2000           # samples up to so many elements: an end of the range acts on its neighbours
-
-
-def ends_are_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
-    """NaN and both infinities stand in the same elements of the kernel's results and of the
-    definition's, forward and backward, at every level, and the other elements are near: where one
-    element of an input or of an upstream gradient is infinite or NaN; and, except in linear ops,
-    where it is +-1e30, in float64 1e300, or too small for a normal number, which may count as 0.
-
-    Beside large numbers only outputs must be near: the terms of gradients may cancel there. The
-    definition computes in double precision, large numbers with a larger range, and is held to that
-    in the op's own type. That type decides where the op saturates, and for dy, with denormals kept:
-    a slope that rounds to 0 there is NaN times infinity.
-    """
-    tiny = float(np.finfo(dtype).tiny) / 4
-    values = [np.inf, -np.inf, np.nan, 1e30, -1e30, tiny] if dtype == np.float32 else [-np.inf, np.nan, 1e300]
-    if op.linear_in:
-        values = [np.inf, np.nan]
-    calls = []
-    for k, name, put in _one_element_replaced(op, sample, dtype):
-        upstream = k >= len(op.inputs)
-        for value in values[:4] if op.saturates else values:
-            inputs, dy = put(value)
-            if not is_allowed(op, sample, inputs):
-                continue
-            wide = _widest if np.isfinite(value) else widened
-            wants = [_results(op.definition, [wide(a) for a in given], each(wide, d), sample)
-                     for given, d in map(put, [value, 0.0] if value == tiny else [value])]
-            near = [not np.isfinite(value) or (i < len(wants[0]) - len(op.inputs) and not op.saturates)
-                    for i in range(len(wants[0]))]
-            if np.isfinite(value):  # sums over repetitions, whose terms may leave the range apart
-                largest = max(a.size for a in wants[0] if a is not None)
-                wants = [[None if i >= len(w) - len(op.inputs) and a is not None and a.size < largest else a
-                          for i, a in enumerate(w)] for w in wants]
-            call = _Call(f"{name} = {value} in one element", inputs, dy, wants, near, flush=not upstream)
-            if dtype == np.float32 or np.isfinite(value):
-                plain = _results(op.definition, inputs, dy, sample)
-                if op.saturates or upstream:
-                    wants.append(plain)
-                else:
-                    call.hold(op, sample, "the definition", plain)
-            calls.append(call)
-    return _hold_at_every_level(op, sample, calls)
-
-
-def limits_are_reached(op: Op, sample: Sample, dtype: Any) -> float:
-    """Where one element of an input goes to +-infinity and the definition has a limit, the
-    definition and the kernel at every level give it at infinity: as value, and as slope if it is
-    finite.
-
-    The limit is seen at 1e25, 1e50 and 1e100. Products with a factor 0 are NaN as in IEEE 754 in
-    ops that are linear (`op.linear_in`), for the inputs `op.keeps_nan`, and in the gradients of ops
-    that saturate.
-    """
-    if op.saturates:
-        op = replace(op, backward=None, ref_backward=None)
-    calls = []
-    for k, name, put in _one_element_replaced(op, sample, dtype):
-        if k >= len(op.inputs) or name in op.linear_in or name in op.keeps_nan or not differentiable(op)[k]:
-            continue
-        for sign in (1, -1):
-            inputs, dy = put(sign * np.inf)
-            if not is_allowed(op, sample, inputs):
-                continue
-            seen = []
-            for size in (1e25, 1e50, 1e100):
-                large = [widened(a) for a in inputs]
-                large[k] = put(sign * size, np.float64)[0][k]
-                seen.append(_results(op.definition, large, each(widened, dy), sample))
-            outputs = len(seen[0]) - (len(op.inputs) if op.ref_backward else 0)
-            limits = [_limit(*map(np.asarray, s)) if is_floating(s[0]) else None for s in zip(*seen)]
-            # an infinite slope need not be reached: NaN stands for what may be anything
-            limits = [np.where(np.isinf(a), np.nan, a) if a is not None and i >= outputs else a
-                      for i, a in enumerate(limits)]
-            call = _Call(f"{name} goes to {sign * np.inf} in one element", inputs, dy, [limits], [True] * len(limits),
-                         unknown=True)
-            call.hold(op, sample, "the definition", _results(op.definition, inputs, dy, sample))
-            calls.append(call)
-    return _hold_at_every_level(op, sample, calls)
-
-
-def weights_of_any_size(op: Op, sample: Sample, dtype: Any) -> float:
-    """Where the weights of a loss are all multiplied by a power of two, so that they stand at
-    either end of the range, value and slopes are the definition's, computed with a larger range, at
-    every level: also where the sum of the weights, its reciprocal, or a weight times a loss is
-    beyond the range.
-
-    The upstream gradient is as large as ever, or about as much smaller or larger as the weights
-    became larger or smaller, since a mean over weights takes their size away and others do not.
-    """
-    at = [i for i, name in enumerate(op.inputs) if name == "weight"]
-    inputs = sample.cast(dtype)
-    if op.family != "loss" or not at or inputs[at[0]] is None or inputs[at[0]].size == 0:
-        return 0.0
-    weight, limits = inputs[at[0]], np.finfo(dtype)
-    if np.finfo(_widest(weight).dtype).maxexp == limits.maxexp:  # no type has a larger range
-        return 0.0
-    dy = random_cotangent(op.ref_forward(*map(widened, inputs), **sample.attrs)[0], sample.rng())
-    calls = []
-    for size in (limits.maxexp - 3 - np.frexp(weight.max())[1], limits.minexp + 2 - np.frexp(weight.min())[1]):
-        inputs = [*inputs[:at[0]], np.ldexp(weight, size), *inputs[at[0] + 1:]]
-        for shift in (0, -size + (16 if size > 0 else -16)):        # dy and slopes stay normal
-            upstream = each(lambda a: np.ldexp(a.astype(dtype), shift), dy)     # noqa: B023
-            want = _results(op.definition, [_widest(a) for a in inputs], each(_widest, upstream), sample)
-            call = _Call(f"weights times 2^{size}, dy times 2^{shift}", inputs, upstream, [want], [True] * len(want),
-                         scaled=4 * inputs[0].size * float(limits.tiny))
-            call.hold(op, sample, "the definition", _results(op.definition, inputs, upstream, sample))
-            calls.append(call)
-    return _hold_at_every_level(op, sample, calls)
-
-
-@dataclass
-class _Call:
-    """A call with an end of the range in it, and what its results may be.
-
-    what      for the message
-    wants     each is a list of results; None is not compared
-    near      for each result whether its finite elements are compared as numbers
-    unknown   NaN in `wants` stands for anything
-    flush     whether denormal numbers count as 0, if they do otherwise
-    scaled    near is meant beside the largest of a result, not beside 1; and what may be lost of it
-              where terms are denormal
-    """
-
-    what: str
-    inputs: list[Any]
-    dy: Any
-    wants: list[list[Any]]
-    near: list[bool]
-    unknown: bool = False
-    flush: bool = True
-    scaled: float = 0.0
-
-    def hold(self, op: Op, sample: Sample, who: str, got: list[Any]) -> None:
-        """Raise the error unless each element of `got` is one of those wanted."""
-        for i, g in enumerate(got):
-            if g is None or not is_floating(g) or any(want[i] is None for want in self.wants):
-                continue
-            same = [_agrees(g, want[i], self.near[i], self.scaled) | (self.unknown & np.isnan(want[i]))
-                    for want in self.wants]
-            _hold(np.logical_or.reduce(same).all(), op, sample, f"{self.what}: result {i} of {who} is another")
-
-
-def _hold_at_every_level(op: Op, sample: Sample, calls: list[_Call]) -> float:
-    """Hold the kernels to what is wanted of these calls, and give 0."""
-    before, levels = flushes_denormal(), isas() if op.forward else []
-    try:
-        for level in levels or [isa()]:
-            with use_isa(level) if levels else nullcontext():
-                for call in calls:
-                    set_flush_denormal(call.flush and before)
-                    call.hold(op, sample, level, _results(op.kernels, call.inputs, call.dy, sample))
-    finally:
-        set_flush_denormal(before)
-    return 0.0
-
-
-def _one_element_replaced(op: Op, sample: Sample, dtype: Any) -> Any:
-    """For each floating-point input of a small sample, and each upstream gradient: (its number
-    among them all, its name, a function that gives inputs and upstream gradients with a number in
-    one of its elements).
-    """
-    inputs = sample.cast(dtype)
-    if sum(a.size for a in inputs if isinstance(a, np.ndarray)) > _SMALL:
-        return
-    y = op.ref_forward(*sample.cast(np.float64), **sample.attrs)[0]
-    dy = random_cotangent(each(lambda a: a.astype(dtype) if is_floating(a) else a, y), sample.rng())
-    upstream = as_tuple(dy) if op.ref_backward else ()
-    every = [*inputs, *upstream]
-    names = [*op.inputs, *["dy"] * len(upstream)]
-    for k, (name, a) in enumerate(zip(names, every)):
-        if not is_floating(a) or a.size == 0:
-            continue
-        at = int(sample.rng().integers(a.size))
-
-        def put(value: float, dtype: Any = dtype, k: int = k, at: int = at) -> tuple[list[Any], Any]:
-            changed = list(every)
-            changed[k] = every[k].astype(dtype)
-            changed[k].reshape(-1)[at] = value
-            rest = tuple(changed[len(inputs):])
-            return changed[:len(inputs)], rest if isinstance(dy, tuple) or not rest else rest[0]
-        yield k, name, put
-
-
-def is_allowed(op: Op, sample: Sample, inputs: list[Any]) -> bool:
-    """Whether the op takes such inputs: some losses want probabilities."""
-    try:
-        if op.check is not None:
-            op.check(*inputs, **sample.attrs)
-    except FastnnError:
-        return False
-    return True
-
-
-def _results(functions: tuple[Callable[..., Any], Any], inputs: list[Any], dy: Any, sample: Sample) -> list[Any]:
-    """The outputs, and after them the gradients."""
-    forward, backward = functions
-    with np.errstate(all="ignore"):
-        y, saved = forward(*inputs, **sample.attrs)
-        return [*as_tuple(y), *(backward(dy, saved, **sample.attrs) if backward else ())]
-
-
-def _agrees(got: np.ndarray, want: Any, values: bool, scaled: float = 0.0) -> np.ndarray:
-    """Where two arrays have NaN, the same infinity, or both a finite number; values: near each
-    other, too, beside their own size and 1, or, scaled, the largest size.
-    """
-    with np.errstate(all="ignore"):
-        w = np.asarray(want).astype(got.dtype)
-        if values:                                  # an infinity is near nothing
-            largest = np.abs(w).max(initial=0, where=np.isfinite(w)) if scaled else 1
-            near = np.abs(got - w) <= 1e-3 * (np.abs(w) + largest) + scaled
-            return near | (got == w) | ((got != got) & (w != w))
-        return (got == w) | ((got != got) & (w != w)) | (np.isfinite(got) & np.isfinite(w))
-
-
-def _limit(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """The limit that three values of one function suggest, at arguments each the square of the one
-    before: what they agree on, 0, or an infinity; NaN where they suggest nothing.
-    """
-    with np.errstate(all="ignore"):
-        steady = (c == b) | (np.abs(c - b) <= 1e-9 * np.abs(c) + 1e-15)
-        fades = (np.abs(c) < 0.1 * np.abs(b)) & (np.abs(b) < 0.5 * np.abs(a))
-        grows = (np.abs(c) > 1.5 * np.abs(b)) & (np.abs(b) > 1.2 * np.abs(a)) & (np.sign(c) == np.sign(a))
-        return np.where(steady, c, np.where(fades, 0, np.where(grows, np.sign(c) * np.inf, np.nan)))
-
-
-LAWS_OF_ENDS: dict[str, Callable[[Op, Sample, Any], float]] = {
-    law.__name__: law for law in (ends_are_the_definition, limits_are_reached, nan_passes, weights_of_any_size)}
 
 LAWS: dict[str, Callable[[Op, Sample, Any], float]] = {
     law.__name__: law for law in (
@@ -704,102 +464,6 @@ LAWS: dict[str, Callable[[Op, Sample, Any], float]] = {
 }
 
 
-# ---- helpers -------------------------------------------------------------------------------------
-def _hold(holds: Any, op: Op, sample: Sample, what: str) -> None:
-    """Raise the error that names the op and its sample, unless it holds."""
-    if not holds:
-        raise AssertionError(f"{op.name}[{sample.name}]: {what}")
-
-
-def _compare(op: Op, sample: Sample, what: str, got: Any, want: Any, allowed: Any) -> float:
-    """The worst error as a share of the allowance; AssertionError above 1."""
-    _hold(got.shape == want.shape, op, sample, f"{what}: shape {got.shape}, expected {want.shape}")
-    if want.size == 0:
-        return 0.0
-    if not is_floating(want):
-        _hold((got == want).all(), op, sample, f"{what}: differs")
-        return 0.0
-    # infinities and NaN where the definition has them
-    same = (got == want) | (np.isnan(got) & np.isnan(want))
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        share = np.where(same, 0.0, np.abs(got.astype(np.float64) - want) / allowed)
-    share = np.where(np.isnan(share), np.inf, share)
-    worst, at = float(share.max()), np.unravel_index(int(share.argmax()), want.shape)
-    _hold(worst <= 1, op, sample, f"{what}: error {worst:.3g} x the allowance at {tuple(map(int, at))}: "
-                                  f"got {got[at]!r}, expected {want[at]!r}")
-    return worst
-
-
-def allowance(op: Op, sample: Sample, dtype: Any, scale: Any, terms: int = 1) -> Any:
-    """What rounding may cost each element of a result, by the rule at the head of this file; terms:
-    of the sum, where they may be more than `op.terms` says.
-    """
-    terms = max(op.terms(**sample.sizes), terms, 1)
-    return 4 * np.sqrt(terms) * op.slack * unit_roundoff(dtype) * scale + float(np.finfo(dtype).tiny)
-
-
-def forward_scale(op: Op, sample: Sample, dtype: Any, want: tuple[Any, ...]) -> list[Any]:
-    """For each output the size of the terms behind each element, which is what rounding goes by."""
-    if op.linear_in:
-        inputs = [_absolute(widened(a)) for a in sample.cast(dtype)]
-        sums = as_tuple(op.ref_forward(*inputs, **sample.attrs)[0])
-        return [np.maximum(np.abs(s), np.abs(w)) for s, w in zip(sums, want)]
-    return [np.abs(w) + 1 if is_floating(w) else w for w in want]
-
-
-def backward_scale(op: Op, sample: Sample, wide: list[Any], wide_dy: Any, want: Any) -> list[Any]:
-    """The same for each gradient."""
-    forward, backward = op.definition
-    assert backward is not None
-    if not op.linear_in:
-        return [None if w is None else np.abs(w) + max(1.0, float(np.abs(w).max(initial=0))) for w in want]
-    saved = forward(*map(_absolute, wide), **sample.attrs)[1]
-    scales = backward(each(_absolute, wide_dy), saved, **sample.attrs)
-    return [None if s is None or w is None else np.maximum(np.abs(s), np.abs(w)) for s, w in zip(scales, want)]
-
-
 def _whole_cotangent(y: Any, rng: np.random.Generator) -> Any:
     """Small whole numbers as upstream gradients of y's shapes; None for outputs without one."""
     return each(lambda a: rng.integers(-4, 5, a.shape).astype(np.float64) if is_floating(a) else None, y)
-
-
-def differentiable(op: Op) -> list[bool]:
-    return [op.differentiable is None or name in op.differentiable for name in op.inputs]
-
-
-def unit_roundoff(dtype: Any) -> float:
-    """The unit roundoff: the largest relative error of one rounding."""
-    return float(np.finfo(dtype).eps) / 2
-
-
-def as_tuple(y: Any) -> tuple[Any, ...]:
-    return y if isinstance(y, tuple) else (y,)
-
-
-def each(function: Callable[[Any], Any], y: Any) -> Any:
-    """The function of an array, or of each in a tuple; None stays None."""
-    if isinstance(y, tuple):
-        return tuple(None if a is None else function(a) for a in y)
-    return None if y is None else function(y)
-
-
-def is_floating(a: Any) -> bool:
-    return isinstance(a, (np.ndarray, np.generic)) and a.dtype.kind == "f"
-
-
-def widened(a: Any) -> Any:
-    return a.astype(np.float64) if is_floating(a) else a
-
-
-def _widest(a: Any) -> Any:
-    """float32 as float64; float64 as long double, where that has a larger range."""
-    return a.astype(np.float64 if a.dtype == np.float32 else np.longdouble) if is_floating(a) else a
-
-
-def _absolute(a: Any) -> Any:
-    return np.asarray(np.abs(a)) if is_floating(a) else a
-
-
-def _same(a: Any, b: Any) -> bool:
-    """The same numbers, NaN for NaN; what is no array counts as the same."""
-    return not isinstance(a, np.ndarray) or np.array_equal(a, b, equal_nan=is_floating(a))

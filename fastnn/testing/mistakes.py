@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..op import OPS, Op
+from .allowance import as_tuple
 from .formulas import formulas_of
-from .laws import as_tuple
 from .trials import Trial
 
 __all__ = ["Mistake", "Unsuitable", "changed_results", "mistakes_of", "run"]

@@ -11,8 +11,8 @@ import numpy as np
 
 from .. import console
 from ..op import Op, Sample, seeded
+from .allowance import each
 from .derivatives import random_cotangent
-from .laws import each
 from .trials import Kernel, Trial
 from .words import times
 

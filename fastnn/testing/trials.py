@@ -23,19 +23,19 @@ import numpy as np
 
 from .. import console
 from ..op import OPS, Op, Sample, seeded
-from .derivatives import random_cotangent
-from .laws import (
+from .allowance import (
     allowance,
     as_tuple,
     backward_scale,
     differentiable,
     each,
     forward_scale,
-    is_allowed,
     is_floating,
     unit_roundoff,
     widened,
 )
+from .derivatives import random_cotangent
+from .ends import is_allowed
 
 __all__ = ["DTYPES", "Broken", "Kernel", "Result", "Trial", "attempt", "calls", "copied", "described", "told",
            "worst"]
