@@ -234,7 +234,12 @@ class Tensor(TensorMethods):
         return self._data.__index__()
 
     def __contains__(self, value: Any) -> bool:
-        return bool((self._data == (value._data if isinstance(value, Tensor) else value)).any())
+        value = value._data if isinstance(value, Tensor) else value
+        try:
+            return bool((self._data == value).any())
+        except ValueError:
+            raise ShapeError(who="in", expected=f"what broadcasts to {self.shape}",
+                             got=guard.described(value)) from None
 
     def __repr__(self) -> str:
         text = np.array2string(self._data, separator=", ", prefix="tensor(", floatmode="maxprec_equal", precision=4)
@@ -359,7 +364,10 @@ class Tensor(TensorMethods):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """self[key] = value, in place. See `copy_`."""
-        write(self, "setitem", key if key.__class__ is int or key.__class__ is slice else own_index(key), value)
+        if key.__class__ is not int and key.__class__ is not slice:
+            key = own_index(key)
+            check_key("setitem", key)
+        write(self, "setitem", key, _to_write("setitem", value, self._data.dtype))
 
     def copy_(self, other: Any, *, who: str = "copy_") -> Tensor:
         """Overwrite the values, broadcasting `other`; returns self.
@@ -389,8 +397,9 @@ class Tensor(TensorMethods):
 
     def fill_(self, value: Any) -> Tensor:
         """Overwrite every value with this one; returns self. See `copy_`."""
-        write(self, "fill_", ...,
-              value if isinstance(value, (Tensor, np.ndarray)) else number_of("fill_", value, self._data.dtype))
+        if not isinstance(value, (Tensor, np.ndarray)):
+            value = number_of("fill_", value, self._data.dtype)
+        write(self, "fill_", ..., _to_write("fill_", value, self._data.dtype))
         return self
 
     def zero_(self) -> Tensor:
@@ -583,6 +592,8 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, *, device:
         array = data._data
     elif isinstance(data, (np.ndarray, np.generic)):
         array = np.asarray(data)
+        if isinstance(data, np.integer) and dtype is not None:
+            number_of("tensor", data, dtype_of("tensor", dtype))
     elif isinstance(data, (list, tuple)) and any(isinstance(item, Tensor) for item in data):
         array = _array([array_of(item) for item in data])
     elif hasattr(data, "__array__") or hasattr(data, "__array_interface__"):
@@ -739,6 +750,15 @@ def number_of(who: str, value: Any, dtype: np.dtype) -> Any:
     return int(value)
 
 
+def _to_write(who: str, value: Any, dtype: np.dtype) -> Any:
+    """What is written into a tensor of the dtype. One number among integers is what they can hold,
+    as a Python number, an array or a tensor alike.
+    """
+    one = (isinstance(value, np.generic)
+           or (isinstance(value, (np.ndarray, Tensor)) and value.ndim == 0 and not getattr(value, "requires_grad", False)))
+    return number_of(who, value, dtype) if one and dtype.kind in "iu" and value.dtype != dtype else value
+
+
 class _Versions(dict[int, tuple["weakref.ref[np.ndarray]", list[Any]]]):
     """The counters of changes in place of arrays that were handed out or taken in, id(array) ->
     (the array, its counter): another tensor over the same array shares its counter. An entry goes
@@ -765,10 +785,24 @@ _versions = _Versions()
 
 
 def own_index(key: Any) -> Any:
-    """An index with every tensor in it replaced by its array, and arrays copied: backward uses them
-    again.
+    """An index with every tensor in it replaced by its array, and arrays and lists copied: backward
+    uses them again.
     """
     if isinstance(key, tuple):
         return tuple(own_index(k) for k in key)
+    if isinstance(key, list):
+        try:
+            positions = np.array(key)
+        except ValueError:                          # of different lengths: NumPy says so, with the place
+            return key
+        return positions if positions.size else positions.astype(np.intp)
     key = getattr(key, "_data", key)
     return key.copy() if isinstance(key, np.ndarray) else key
+
+
+def check_key(who: str, key: Any) -> None:
+    """DTypeError for an index that `own_index` returned and that is none."""
+    for k in key if isinstance(key, tuple) else (key,):
+        if isinstance(k, (float, str)) or (isinstance(k, np.ndarray) and k.dtype.kind not in "biu"):
+            raise DTypeError("an index is an int, a slice, None, ..., or an array of integers or booleans",
+                             who=who, got=getattr(k, "dtype", type(k).__name__), hint="Convert it with .long().")

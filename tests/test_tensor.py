@@ -327,3 +327,17 @@ def test_a_tensor_is_over_a_plain_array(kind):
     assert type(t.data) is np.ndarray and np.shares_memory(t.data, array)
     with nn.use_backend("reference"):
         assert (t * 1.0).dtype == np.float32
+
+
+def test_in_says_which_shapes_fit():
+    x = nn.ones(4, 3)
+    assert 1 in x and 2.0 not in x and (1, 1, 1) in x and nn.ones(3) in x
+    for value in ((), [1, 2], nn.ones(2), np.ones((3, 4))):
+        with pytest.raises(nn.ShapeError, match=r"^in: expected what broadcasts to \(4, 3\)"):
+            assert value in x
+
+
+def test_a_wrong_place_and_a_wrong_shape_are_a_wrong_place():
+    x = nn.ones(4, 3)
+    with pytest.raises(nn.RangeError, match="^setitem: index 7 is out of bounds"):
+        x[[7]] = nn.ones(2, 4)

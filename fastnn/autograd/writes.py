@@ -84,7 +84,10 @@ def write(t: Tensor, who: str, key: Any, value: Any) -> None:
             raise DTypeError(str(error), who=who) from None
         if shape == ():                             # NaN among integers
             raise RangeError(str(error), who=who, expected=f"a number that {t._data.dtype} can hold") from None
-        place = t._data[... if key is None else key]
+        try:
+            place = t._data[... if key is None else key]
+        except IndexError as wrong_place:           # the value, too, does not fit
+            raise IndexMistake(str(wrong_place), who=who, got=f"a tensor of shape {t._data.shape}") from None
         raise ShapeError(str(error), who=who, expected=f"what broadcasts to {place.shape}",
                          got=f"shape {shape}") from None
     except TypeError as error:

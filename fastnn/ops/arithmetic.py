@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -184,6 +185,9 @@ def common_shape(who: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(*shapes)
     except (ValueError, RuntimeError):      # RuntimeError: more dimensions than NumPy broadcasts
+        if all({*sizes} <= {1, max(sizes)} for sizes in zip_longest(*[s[::-1] for s in shapes], fillvalue=1)):
+            raise ShapeError("the result would have more elements than an array can have", who=who,
+                             got=" and ".join(map(str, shapes))) from None
         raise ShapeError("the shapes cannot be broadcast together", who=who,
                          expected="sizes that are equal or 1, counted from the last dimension",
                          got=" and ".join(map(str, shapes))) from None
@@ -204,8 +208,19 @@ def operand(who: str, x: Any) -> Any:
 def cast(who: str, x: Any, dtype: np.dtype) -> Any:
     """The operand in `dtype`; differentiable. RangeError for a number that it cannot hold."""
     if isinstance(x, Tensor):
-        return x if x._data.dtype == dtype else to(x, dtype)
+        if x._data.dtype == dtype:
+            return x
+        return to(x, dtype) if dtype.kind == "f" else wrapped(whole(who, x._data, dtype))
     return as_float(who, x) if dtype.kind == "f" else number_of(who, x, dtype)
+
+
+def whole(who: str, x: Any, dtype: np.dtype) -> np.ndarray:
+    """Integers or booleans in a type of that kind; RangeError for a number that it cannot hold, in
+    a tensor without dimensions too: such a one does not decide the type.
+    """
+    if isinstance(x, np.ndarray) and (x.ndim or x.dtype == dtype):
+        return x.astype(dtype, copy=False)
+    return np.asarray(number_of(who, x, dtype), dtype)
 
 
 def scaled(who: str, input: Any, other: Any, alpha: Any) -> Tensor:
@@ -266,8 +281,7 @@ def of_integers(who: str, function: Callable[..., Any], dtype: np.dtype, a: Any,
     if dtype.kind == "b" and who in _NOT_OF_BOOLEANS:
         raise DTypeError(who=who, expected="numbers", got="booleans",
                          hint="Use ^, or convert them with .long()." if who == "sub" else "Convert them with .long().")
-    a, b = (x.astype(dtype, copy=False) if isinstance(x, np.ndarray) else np.asarray(number_of(who, x, dtype), dtype)
-            for x in (a, b))
+    a, b = whole(who, a, dtype), whole(who, b, dtype)
     if math.prod(shape):
         if who in ("remainder", "fmod", "floor_divide", "div") and not b.all():
             raise RangeError("integers cannot be divided by zero", who=who, expected="other than 0", got=0,

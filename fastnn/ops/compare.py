@@ -443,7 +443,8 @@ def compare(function: np.ufunc, who: str, input: Any, other: Any) -> Tensor:
     try:
         if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.dtype != b.dtype:
             dtype = common_dtype(who, a, b)
-            a, b = a.astype(dtype), b.astype(dtype)
+            if dtype.kind == "f":                   # integers are compared as they are
+                a, b = a.astype(dtype), b.astype(dtype)
         elif a.__class__ is int and not -2**63 <= a < 2**63:
             a = comparable(a, b)
         elif b.__class__ is int and not -2**63 <= b < 2**63:

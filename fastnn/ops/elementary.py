@@ -427,7 +427,9 @@ def integer_bound(bound: Any, dtype: np.dtype, side: int) -> np.ndarray:
     bound.
     """
     if isinstance(bound, Tensor):
-        return bound._data.astype(dtype, copy=False)
+        if bound.ndim:
+            return bound._data.astype(dtype, copy=False)
+        bound = bound.item()
     info = np.iinfo(dtype)
     if side < 0:
         bound = info.min if bound < info.min else bound

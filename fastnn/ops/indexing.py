@@ -16,7 +16,7 @@ from ..guard import IndexMistake
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import indexing as reference
-from ..tensor import Tensor, number_of, own_index, tensor, wrapped
+from ..tensor import Tensor, check_key, number_of, own_index, tensor, wrapped
 from .arithmetic import cast, common_shape, operand
 from .checks import FLOATS, common_dtype, need_array, need_integers, need_room, renamed, single
 from .clone import to
@@ -242,7 +242,9 @@ def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
     tensor([  1., -inf])
     """
     if isinstance(value, Tensor) and value.ndim == 0 and isinstance(input, Tensor):
-        return apply(WHERE, mask, to(value, input.dtype), input)
+        if input._data.dtype.kind == "f":
+            return apply(WHERE, mask, to(value, input.dtype), input)
+        value = value.item()
     if not isinstance(input, Tensor):
         need_array("masked_fill", input=input)
         input = tensor(input)
@@ -288,10 +290,7 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
 
 # ---- checks --------------------------------------------------------------------------------------
 def check_getitem(x: Any, *, key: Any) -> None:
-    for k in key if isinstance(key, tuple) else (key,):
-        if isinstance(k, (float, str)) or (isinstance(k, np.ndarray) and k.dtype.kind == "f"):
-            raise DTypeError("an index is an int, a slice, None, ..., or an array of integers or booleans",
-                             who="getitem", got=getattr(k, "dtype", type(k).__name__), hint="Convert it with .long().")
+    check_key("getitem", key)
 
 
 def check_index(who: str, index: np.ndarray, size: int) -> None:

@@ -4,7 +4,10 @@ arrays after forward, backward gives the gradient of what forward saw, or says s
 For every op, by its record alone.
 """
 
+import sys
 from contextlib import suppress
+from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -12,6 +15,9 @@ import pytest
 import fastnn as nn
 from fastnn.autograd import apply, apply_in_python
 from fastnn.op import OPS
+
+sys.path.insert(0, str(Path(__file__).parents[2]/"tools"))
+import fuzz_calls
 
 CASES = [pytest.param(op, sample, id=f"{op.name}-{sample.name}") for op in OPS.values() for sample in op.samples()]
 
@@ -173,3 +179,71 @@ def test_values_may_change_in_place_after_forward(op, sample, backend, rule):
             want = want or Call(op, sample, rule, view).gradients()
             for g, w in zip(got, want):
                 assert (g is None) == (w is None) and (g is None or np.array_equal(g, w, equal_nan=True))
+
+
+# ---- lists of numbers ----------------------------------------------------------------------------
+def as_lists(tree, given):
+    """The tree with its tuples of numbers as lists, which are added to `given`."""
+    if type(tree) not in (tuple, list):
+        return tree
+    branches = [as_lists(branch, given) for branch in tree]
+    if branches and all(isinstance(branch, (int, float)) for branch in branches):
+        given.append(branches)
+        return branches
+    return type(tree)(branches)
+
+
+def kept_by(node):
+    """What the nodes from this one on hold besides arrays and tensors."""
+    nodes, seen = [node], set()
+    while nodes:
+        node = nodes.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        yield from branches_of([node.attrs, node.saved])
+        nodes += [parent[0] if isinstance(parent, tuple) else None for parent in node.parents]
+
+
+def branches_of(tree):
+    yield tree
+    for branch in tree.values() if isinstance(tree, dict) else tree if type(tree) in (tuple, list) else ():
+        yield from branches_of(branch)
+
+
+def test_a_list_that_was_given_may_change_after_forward():
+    """Sizes, dimensions, positions: no op keeps the caller's list for its backward."""
+    variations, random, tried = fuzz_calls.Variations(), Random(0), 0
+    for name, calls in variations.calls.items():
+        for call in calls:
+            if call.how != "function":
+                continue
+            given = []
+            args, kwargs = variations.build(call.args, random), variations.build(call.kwargs, random)
+            for t in fuzz_calls.leaves([args, kwargs]):
+                if isinstance(t, nn.Tensor) and t.dtype.kind == "f":
+                    t.requires_grad_(True)
+            args = [as_lists(arg, given) for arg in args]
+            kwargs = {key: as_lists(value, given) for key, value in kwargs.items()}
+            with suppress(nn.FastnnError):
+                results = getattr(nn.functional, name)(*args, **kwargs)
+                for t in fuzz_calls.leaves(results if isinstance(results, (tuple, list)) else [results]):
+                    tried += bool(given)
+                    assert not any(kept is g for kept in kept_by(getattr(t, "node", None)) for g in given), name
+    assert tried > 100
+
+
+def test_a_list_of_positions_may_change_after_forward():
+    for index in (lambda k: k, lambda k: (k, 0), lambda k: [k, k]):
+        x, positions = nn.ones(4, 3, requires_grad=True), [0, 1]
+        y = x[index(positions)]
+        positions[0] = 3
+        y.sum().backward()
+        again = nn.ones(4, 3, requires_grad=True)
+        again[index([0, 1])].sum().backward()
+        assert np.array_equal(x.grad.data, again.grad.data)
+        h, buffer, positions = nn.ones(2, requires_grad=True), nn.zeros(4), [0, 1]
+        buffer[positions] = h
+        positions[0] = 3
+        (buffer * nn.tensor([1.0, 2.0, 3.0, 4.0])).sum().backward()
+        assert h.grad.tolist() == [1, 2]

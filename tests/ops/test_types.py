@@ -177,6 +177,11 @@ def test_integers_are_kept_to_the_last_digit():
     lambda: nn.tensor(np.array([1, 2], np.uint8)) + (-1),
     lambda: F.maximum(nn.tensor(np.array([1, 2], np.uint8)), -1),
     lambda: nn.tensor(np.array([1, 2], np.uint8)) & 300,
+    *[lambda call=call: call(nn.tensor(np.array([1, 2], np.uint8)), nn.tensor(300))
+      for call in (F.add, F.mul, F.maximum, F.fmax, F.fmin, F.pow, F.remainder, F.bitwise_or,
+                   lambda x, y: x.fill_(y), lambda x, y: x.add_(y), lambda x, y: F.pad(x, (1, 1), value=y),
+                   lambda x, y: F.where(x > 1, x, y), lambda x, y: F.masked_fill(x, x > 1, y))],
+    lambda: nn.tensor(np.int64(300), dtype=np.uint8),
     lambda: F.where(nn.tensor([True]), nn.tensor(np.array([1], np.uint8)), 300),
     lambda: F.masked_fill(nn.tensor([1, 2]), nn.tensor([True, False]), math.nan),
     lambda: F.masked_fill(nn.ones(2), nn.tensor([True, False]), 1e300),
@@ -197,18 +202,25 @@ def test_numbers_that_do_not_fit_are_refused(call):
 
 def test_numbers_written_into_a_tensor():
     x = nn.tensor(np.array([1, 2], np.uint8))
-    for key, value in ((0, 300), (0, -1), (0, math.nan), (5, 1), ("a", 1)):
+    for key, value in ((0, 300), (0, -1), (0, math.nan), (5, 1), (0, np.int64(300)),
+                       (0, np.array(300)), (0, nn.tensor(300)), (0, np.float64(1e300)), (..., nn.tensor(-1))):
         with pytest.raises(nn.RangeError, match=r"^setitem"):
             x[key] = value
     for value in (None, "a"):
         with pytest.raises(nn.DTypeError, match=r"^setitem"):
             x[0] = value
+    for key in ("a", 1.5, [0.5], nn.tensor([0.5])):
+        with pytest.raises(nn.DTypeError, match=r"^setitem: an index is an int, "):
+            x[key] = 1
     x[0] = 2.5                                      # as in PyTorch
     assert x.tolist() == [2, 2]
 
 
 def test_comparisons_with_numbers_beyond_the_type():
     x = nn.tensor(np.array([1, 200], np.uint8))
+    for number in (300, nn.tensor(300), np.int64(300)):
+        assert (x < number).tolist() == [True, True] == (x != number - 256).tolist()
+        assert F.clamp(x, 0, number).tolist() == [1, 200] == F.clamp(x, number - 400).tolist()
     assert (x < 300).tolist() == [True, True] == (x > -1).tolist() == (x != 257).tolist() == (x < 10**400).tolist()
     assert (nn.ones(1) < 10**400).tolist() == [True] == (nn.ones(1) > -10**400).tolist()
     assert F.logical_and(nn.ones(1), 2**70).tolist() == [True]
