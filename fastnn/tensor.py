@@ -754,9 +754,11 @@ def _to_write(who: str, value: Any, dtype: np.dtype) -> Any:
     """What is written into a tensor of the dtype. One number among integers is what they can hold,
     as a Python number, an array or a tensor alike.
     """
-    one = (isinstance(value, np.generic)
-           or (isinstance(value, (np.ndarray, Tensor)) and value.ndim == 0 and not getattr(value, "requires_grad", False)))
-    return number_of(who, value, dtype) if one and dtype.kind in "iu" and value.dtype != dtype else value
+    if dtype.kind not in "iu" or not isinstance(value, (np.generic, np.ndarray, Tensor)) or value.ndim:
+        return value
+    if value.dtype == dtype or getattr(value, "requires_grad", False):
+        return value
+    return number_of(who, value, dtype)
 
 
 class _Versions(dict[int, tuple["weakref.ref[np.ndarray]", list[Any]]]):
@@ -793,7 +795,7 @@ def own_index(key: Any) -> Any:
     if isinstance(key, list):
         try:
             positions = np.array(key)
-        except ValueError:                          # of different lengths: NumPy says so, with the place
+        except ValueError:                          # of different lengths: NumPy says so
             return key
         return positions if positions.size else positions.astype(np.intp)
     key = getattr(key, "_data", key)

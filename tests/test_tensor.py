@@ -339,5 +339,5 @@ def test_in_says_which_shapes_fit():
 
 def test_a_wrong_place_and_a_wrong_shape_are_a_wrong_place():
     x = nn.ones(4, 3)
-    with pytest.raises(nn.RangeError, match="^setitem: index 7 is out of bounds"):
+    with pytest.raises(nn.RangeError, match=r"^setitem: index 7 is out of bounds"):
         x[[7]] = nn.ones(2, 4)

@@ -313,12 +313,12 @@ class Optimizer:
         return int(done) + 1
 
     def _refuse_state(self, name: str, p: Tensor, a: Any) -> NoReturn:
-        what = f"the state {name} does not fit its parameter, which has changed since the last step"
         if not isinstance(a, np.ndarray) or name == "step":
             raise DTypeError(f"the state {name} has been changed", who=type(self).__name__,
                              expected="a whole number from 0 up" if name == "step" else
                              f"an array of {p.dtype} of shape {p.shape}", got=repr(a),
                              hint="Make a new optimiser, or load its state_dict.")
+        what = f"the state {name} does not fit its parameter: one of them has changed since the last step"
         raise DTypeError(what, who=type(self).__name__, expected=f"{p.dtype} of shape {p.shape}",
                          got=f"{a.dtype} of shape {a.shape}",
                          hint="After model.double() or model.float(), "

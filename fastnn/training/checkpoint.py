@@ -9,8 +9,8 @@ A checkpoint is a dict, in a file of nn.save:
     history     the rows of the epochs that are over
     epoch       how many those are
     step        optimiser steps since the training began
-    partial     None; or, for an epoch that was left in its middle, {"batch", "count", "sums",
-                "seconds"}: its batches, its samples, the sums behind its means, and its time
+    partial     None; or, for an epoch that was left in its middle, {"batch", "counts", "sums",
+                "seconds"}: its batches, what its means count, the sums behind them, and its time
 
 To take a run up again its parts are loaded one by one. If one does not fit, those before it are put
 back: nothing is changed unless all of it fits.

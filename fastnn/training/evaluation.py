@@ -35,8 +35,8 @@ def evaluate(model: Module, data: Any, *, loss: str | Callable[..., Tensor] = "c
     loss : str or function(output, target) -> scalar Tensor
         A name in nn.functional, or a function that gives a mean over samples.
         Batches are weighed by what they hold: samples; where targets are class numbers, the labels
-        other than the loss's `ignore_index` (-100), by its class weights. So the result does not
-        depend on `batch_size`.
+        other than the loss's `ignore_index` (-100), by its class weights. So the result of a
+        loss of fastnn's does not depend on `batch_size`.
     metrics : {name: function(output, target) -> float}, optional
         On NumPy arrays; default: accuracy for losses of classification.
     batch_size : int
