@@ -87,10 +87,10 @@ def functions() -> dict[str, Callable[..., Any]]:
 
 
 def layers() -> dict[str, type[nn.Module]]:
-    """Every layer of fastnn.layers."""
+    """Every layer of fastnn.layers, under its own name."""
     found = {name: getattr(nn.layers, name) for name in nn.layers.__all__}
     return {name: c for name, c in found.items() if isinstance(c, type) and issubclass(c, nn.Module)
-            and c is not nn.Module}
+            and c is not nn.Module and c.__name__ == name}
 
 
 def plan_of(value: Any) -> Any:
@@ -159,13 +159,14 @@ def watched() -> Iterator[Call]:
             layer = frame.f_locals["self"]
             if id(layer) in made:
                 args, kwargs = arguments(frame)
-                found.append(Call("layer", classes[type(layer)], args[1:], kwargs, made[id(layer)][1]))
+                # a lazy layer is of another class after its first call
+                found.append(Call("layer", made[id(layer)][2], args[1:], kwargs, made[id(layer)][1]))
         elif code.co_name == "__init__" and type(frame.f_locals.get("self")) in classes:
             layer = frame.f_locals["self"]
             if code is inspect.unwrap(type(layer).__init__).__code__:
                 args, kwargs = arguments(frame)
                 # the layer, so that its id stays its own
-                made[id(layer)] = layer, (args[1:], kwargs)
+                made[id(layer)] = layer, (args[1:], kwargs), classes[type(layer)]
 
     examples = [e.source for thing in (*known.values(), *classes) for test in doctest.DocTestFinder().find(thing)
                 for e in (doctest.Example("_scope.clear()\n", ""), *test.examples)]
@@ -189,8 +190,8 @@ def watched() -> Iterator[Call]:
         sys.setprofile(None)
         set_random_state(random)
     called = {call.name for call in found if call.how == "layer"}
-    found += [Call("layer", classes[type(layer)], [], {}, made_with) for layer, made_with in made.values()
-              if classes[type(layer)] not in called]  # containers, whose examples show other things
+    found += [Call("layer", name, [], {}, made_with) for _, made_with, name in made.values()
+              if name not in called]  # containers, whose examples show other things
     aliases: dict[str, list[str]] = {}
     for name in known:
         aliases.setdefault(by_code[code_of[name]], []).append(name)
