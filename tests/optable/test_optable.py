@@ -1,10 +1,12 @@
 """The table of ops: ops found by name, described, and the files of each."""
 
+import inspect
+import re
 from pathlib import Path
 
 import pytest
 
-from fastnn import optable
+from fastnn import functional, optable
 from fastnn.console import UserError
 from fastnn.op import OPS
 
@@ -16,6 +18,21 @@ def test_find_ops_prefers_names_to_families():
     assert len(optable.find_ops(["normalisation"])) > 1 and len(optable.find_ops([])) == len(OPS)
     with pytest.raises(UserError):
         optable.find_ops(["relu", "rel"])
+
+
+@pytest.mark.parametrize("name", sorted(name for name, f in vars(functional).items()
+                                        if inspect.isroutine(f) and not name.startswith("_") and name not in OPS))
+def test_every_function_is_found(name):
+    """Under another name its op; without a record, its file and tests."""
+    function = inspect.unwrap(getattr(functional, name))
+    if function.__name__ in OPS:
+        assert optable.find_ops([name]) == [OPS[function.__name__]]
+        return
+    with pytest.raises(UserError) as refused:
+        optable.find_ops([name])
+    paths = re.findall(r"\b(?:fastnn|tests)/[\w/]+\.py", str(refused.value))
+    assert ROOT/paths[0] == Path(inspect.getsourcefile(function)) and all((ROOT/path).exists() for path in paths)
+    assert "tests/laws/test_composed.py" in paths
 
 
 @pytest.mark.parametrize("name", OPS)
