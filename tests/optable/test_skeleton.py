@@ -29,7 +29,11 @@ def checkout(tmp_path):
 
 
 def fastnn(checkout, *words):
-    return subprocess.run([sys.executable, "-m", "fastnn", *words], cwd=checkout, capture_output=True, text=True,
+    return run(checkout, "-m", "fastnn", *words)
+
+
+def run(checkout, *words):
+    return subprocess.run([sys.executable, *words], cwd=checkout, capture_output=True, text=True,
                           env={**os.environ, "PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"})
 
 
@@ -69,6 +73,10 @@ def test_an_activation(checkout, monkeypatch):
     fill(checkout, "fastnn/reference/activation.py", "y = lambd * x * x * x", "dx = dy * 3 * lambd * x * x")
     green = fastnn(checkout, "check", "cubic", "--all-laws")
     assert green.returncode == 0 and "all agree" in green.stdout, green.stdout
+    # overflow is a result
+    ends = "import fastnn as nn; nn.functional.cubic(nn.tensor([1e30], requires_grad=True)).backward()"
+    quiet = run(checkout, "-W", "error", "-c", ends)
+    assert quiet.returncode == 0, quiet.stderr
     shown = fastnn(checkout, "ops", "cubic").stdout
     assert "fastnn.functional.cubic(input, lambd=0.5)" in shown and "NumPy" not in shown
     done = fastnn(checkout, "new-op", "cubic", "--kernel")
