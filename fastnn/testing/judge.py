@@ -2,8 +2,9 @@
 
 A kernel is called with every sample of the op's record, and with samples that are derived from them
 at the ends that a textbook formula stumbles over (large numbers, a large mean), in float32 and
-float64, forward and backward, with one thread and with more (trials.py). Then the judge looks at
-what a network would stumble over later (behaviour.py), and at the time (timing.py).
+float64, forward and backward (trials.py). These calls have one thread. Then the judge repeats them
+with several, to see what a network would stumble over later (behaviour.py). Last it looks at the
+time (timing.py).
 
 A verdict names the sample, the place, what the kernel gave and what is right; and the mistake, if
 the definition with that mistake gives the kernel's numbers (diagnosis.py).
@@ -89,7 +90,8 @@ def judge(name: str, forward: Callable[..., Any], backward: Callable[..., Any] |
     DTypeError
         forward or backward is no function.
 
-    Cost: four calls per sample, and a few more; a second, and some more for loops in Python.
+    Cost: four calls per sample, and a few more; a second, and some more for loops in Python. A call
+    that takes over 0.1 s is not repeated.
 
     >>> import numpy as np, fastnn as nn
     >>> verdict = nn.testing.judge("relu", lambda x: np.abs(x))
@@ -270,7 +272,7 @@ class _Judge:
     def _misbehaves(self, trials: Sequence[Trial]) -> Judgement | None:
         """The refusal of a kernel that is right and does what a network would stumble over."""
         quick = [t for t in trials if t.seconds < REPEAT_SECONDS]
-        several = max(get_num_threads(), 3)
+        several = _several()
         for check, count in CHECKS:
             chosen = quick if count is None else some(quick, count)
             for n, trial in enumerate(chosen):
@@ -286,14 +288,26 @@ class _Judge:
     def _praised(self, samples: Sequence[Sample], trials: Sequence[Trial]) -> Judgement:
         worst = max((r.share for t in trials for r in [*t.outputs, *t.gradients]), default=0.0)
         ways = "forward and backward" if self.kernel.backward else "forward (the gradient is the definition's)"
+        quick = sum(t.seconds < REPEAT_SECONDS for t in trials)
+        if quick == len(trials):
+            how = f"with 1 and {_several()} threads"
+        elif quick:
+            how = f"with 1 thread; {quick} of {len(trials)} calls with {_several()} too, others are too slow to repeat"
+        else:
+            how = "with 1 thread (too slow to repeat)"
         text, ratio = timed(self.kernel, trials)
         return Judgement(laid_out(f"{self.kernel.op.name}: correct on {len(samples)} samples", [
-            ("Checked", f"float32 and float64, {ways}, with 1 and {max(get_num_threads(), 3)} threads"),
+            ("Checked", f"float32 and float64, {ways}, {how}"),
             ("Rounding", f"at most {console.share(worst)} of what is allowed"), *text]), True, "", ratio)
 
     def _refused(self, head: str, lines: list[tuple[str, str]], diagnosis: str) -> Judgement:
         formula = [] if any(word == "" for word, _ in lines) else [("Formula", self.kernel.op.formula)]
         return Judgement(laid_out(f"{self.kernel.op.name}: {head}", [*lines, *formula]), False, diagnosis)
+
+
+def _several() -> int:
+    """With how many threads a call is repeated."""
+    return max(get_num_threads(), 3)
 
 
 def _telling(failing: Sequence[Trial], of: str) -> Trial:

@@ -1,6 +1,8 @@
 """The judge of kernels: right ones pass, wrong ones are refused with the mistake in words."""
 
+import importlib
 import re
+import time
 
 import numpy as np
 import pytest
@@ -106,6 +108,25 @@ def test_loops_in_python_show_their_thousands():
     verdict = judge("conv2d", conv2d_loops)
     assert verdict.passed and "lenet.conv1" in verdict
     assert verdict.ratio > 500
+
+
+def test_a_verdict_names_several_threads_only_where_calls_were_repeated(monkeypatch):
+    module = importlib.import_module("fastnn.testing.judge")
+    several = max(nn.get_num_threads(), 3)
+    assert f"with 1 and {several} threads" in " ".join(judge("relu", relu).split())
+    monkeypatch.setattr(module, "REPEAT_SECONDS", 0.0)
+    assert "with 1 thread (too slow to repeat)" in " ".join(judge("relu", relu).split())
+    slow = min(t.size for t in (sample.inputs[0] for sample in OPS["relu"].samples()) if t.size)
+
+    def busy(x):
+        """Slow on some samples."""
+        begin = time.thread_time()
+        while x.size > slow and time.thread_time() - begin < 0.002:
+            pass
+        return relu(x)
+    monkeypatch.setattr(module, "REPEAT_SECONDS", 0.002)
+    text = " ".join(judge("relu", busy).split())
+    assert re.search(rf"with 1 thread; \d+ of \d+ calls with {several} too, others are too slow to repeat", text)
 
 
 def test_use_kernel_refuses_with_the_verdict_and_leaves_the_op():
