@@ -89,8 +89,8 @@ class Op:
     name, family      "conv2d", "convolution": the family is a heading in tables
     inputs            names in order, ("x", "w", "b")
     formula           one line for the op table
-    forward, backward the kernels; None means that the definition is what runs (views, which NumPy
-                      does without work)
+    forward, backward the kernels; None: the definition runs, because the result is a view or
+                      because no kernel has been written
     ref_forward,
     ref_backward      the definition, from fastnn/reference; same signatures
     check             check(*inputs, **attrs): raises a FastnnError before any work; runs before

@@ -9,8 +9,10 @@ depends on what kind of function the op is.
     a slope    dx = f'(x) dy, a formula in ops
     composed   the same function as a composition of ops that have a rule; the walk goes through it
 
-The first needs no rule by name: the record's `linear_in` tells. Rules of the other kinds stand in
-ops/slopes.py, and are loaded when a gradient is first wanted on the tape.
+A linear op needs no formula. `linear_in` of its record tells that it is linear; `Rules.products`
+names those that multiply two inputs, and `Rules.linear` those whose record does not say it. These
+names, and the formulas of the other kinds, stand in ops/slopes.py. They are loaded when a gradient
+is first wanted on the tape.
 """
 
 from __future__ import annotations

@@ -57,7 +57,8 @@ def ctc_loss(log_probs: Tensor, targets: Any, input_lengths: Any, target_lengths
     RangeError : if a label or the blank is none of the C, or for another reduction.
     DTypeError : if log_probs are not floating point, or the others no integers.
 
-    Cost: 3 N (2 S + 1) exponentials a step, in T steps of five ops.
+    Cost: 3 N (2 S + 1) exponentials in each of T steps. A step leaves eight nodes on the tape, or
+    nine where the lengths differ.
 
     Reference: Graves, Fernandez, Gomez, Schmidhuber (2006), "Connectionist temporal classification:
     labelling unsegmented sequence data with recurrent neural networks".

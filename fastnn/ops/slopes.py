@@ -1,7 +1,10 @@
 """The gradients of ops as functions of tensors, for grad(..., create_graph=True).
 
-Two tables by name of the op; autograd/twice.py says how they are used. Linear ops need no entry. A
-slope gets dy and what forward saved: the inputs in their order, or the result (RESULTS). A
+Two tables of formulas by name of the op; autograd/twice.py says how they are used. A linear op
+needs no formula, because its record's `linear_in` tells that it is linear. RULES names those that
+multiply two inputs (`products`), and those whose record does not say it (`linear`).
+
+A slope gets dy and what forward saved: the inputs in their order, or the result (RESULTS). A
 composition gets the inputs. At a jump, a slope's own slope is 0, as elsewhere.
 """
 

@@ -28,7 +28,8 @@ def lp_pool1d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = N
 
     p = 1 is a sum, and with p towards infinity y tends to the largest value. Where p is odd, a
     negative x has a negative power, and the root of a negative sum is NaN; where a sum is 0, the
-    slope is taken as 0. Both are PyTorch's.
+    slope is taken as 0. With ceil_mode, a window that hangs over the end counts the mean of its
+    powers as often as a full window has elements. All three are PyTorch's.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ def lp_pool2d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = N
     norm_type, kernel_size, stride, ceil_mode : as in `lp_pool1d`
         Sizes are numbers or pairs.
 
-    Errors and cost: as `lp_pool1d`.
+    Signs, ceil_mode, errors and cost: as `lp_pool1d`.
 
     >>> import fastnn as nn
     >>> nn.functional.lp_pool2d(nn.tensor([[[3.0, 0.0], [4.0, 0.0]]]), 2.0, 2)
@@ -126,7 +127,7 @@ def max_unpool2d(input: Tensor, indices: Tensor, kernel_size: Any, stride: Any =
     RangeError : if an index is outside the image.
     DTypeError : if input is not floating point, or indices are no integers.
 
-    Cost: writes each element of the result once.
+    Cost: two passes over the result, and one over the maxima.
 
     >>> import fastnn as nn
     >>> x = nn.tensor([[[1.0, 5.0], [2.0, 0.0]]])
