@@ -77,8 +77,8 @@ class Bilinear(Module):
     Cost: I*J*K multiply-adds per row.
 
     >>> import fastnn as nn
-    >>> nn.Bilinear(20, 30, 40)(nn.zeros(8, 20), nn.zeros(8, 30)).shape
-    (8, 40)
+    >>> nn.Bilinear(2, 3, 4)(nn.zeros(5, 2), nn.zeros(5, 3)).shape
+    (5, 4)
     """
 
     bias: Parameter | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,11 +11,16 @@ from ..errors import RangeError
 from ..tensor import Tensor, wrapped
 from .activation import leaky_relu
 from .arithmetic import add, div, mul, sub
-from .checks import need_float
+from .checks import need_float, renamed
 from .compare import le
 from .indexing import where
 from .reduce import one_axis
 from .softmax import softmax
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .checks import Numpy
 
 __all__ = ["gumbel_softmax", "rrelu"]
 
@@ -58,7 +63,8 @@ def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: b
     return where(le(input, 0.0), mul(input, wrapped(np.asarray(slopes, input.dtype))), input)
 
 
-def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1,
+                   **numpy: Unpack[Numpy]) -> Tensor:
     r"""A choice by logits that has a gradient: a softmax of logits and noise.
 
     .. math:: y = \mathrm{softmax}((x + g) / \tau), \quad g = -\ln e, \; e \sim \mathrm{Exp}(1)
@@ -89,6 +95,8 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     tensor([[0., 1.],
             [1., 0.]])
     """
+    if numpy:
+        return gumbel_softmax(logits, tau, hard, eps, **renamed("gumbel_softmax", numpy, dim=0 if dim == -1 else dim))
     need_float("gumbel_softmax", logits=logits._data)
     if not tau > 0:
         raise RangeError(who="gumbel_softmax", expected="tau > 0", got=tau)

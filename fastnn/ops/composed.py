@@ -95,7 +95,9 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
         return sub(end, mul(way, 1 - weight)) if math.fabs(weight) >= 0.5 else add(input, mul(way, weight))
     if weight.dtype != input.dtype:
         raise DTypeError(who="lerp", expected=f"a weight of {input.dtype}", got=str(weight.dtype))
-    return where(abs(weight) < 0.5, add(input, mul(way, weight)), sub(end, mul(way, rsub(weight, 1))))
+    # chosen before the product: behind it 0 times an infinite way is a slope of NaN
+    near = abs(weight) < 0.5
+    return add(where(near, input, end), mul(way, where(near, weight, sub(weight, 1))))
 
 
 def rsub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:

@@ -72,13 +72,6 @@ def getitem(input: Tensor, key: Any) -> Tensor:
         raise IndexMistake(str(error), who="getitem", got=f"a tensor of shape {input.shape}") from None
 
 
-def slice_numbers(input: Tensor, key: Any) -> bool:
-    """Whether input[key] is an index_select, which has a kernel: an array of numbers in range."""
-    return (key.__class__ is np.ndarray and key.ndim == 1 and key.size > 0 and key.dtype.kind in "iu"
-            and input._data.ndim > 0 and input._data.dtype in FLOATS
-            and -len(input._data) <= int(key.min()) and int(key.max()) < len(input._data))
-
-
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     r"""Pick elements along one dimension, one for each element of the index.
 
@@ -167,15 +160,6 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if input.ndim == 0:                             # a number counts as a row of one
         return reshape(index_select(reshape(input, 1), dim, index), ())
     return by_index(INDEX_SELECT, input, index, axis("index_select", dim, input.ndim))
-
-
-def by_index(op: Op, input: Tensor, index: Tensor, dim: int) -> Tensor:
-    """gather or index_select; integers and booleans have no gradient, and no kernel."""
-    if input._data.dtype in FLOATS:
-        return apply(op, input, index, dim=dim)
-    assert op.check is not None
-    op.check(input._data, index._data, dim=dim)
-    return wrapped(np.asarray(op.ref_forward(input._data, index._data, dim=dim)[0]))
 
 
 def where(condition: Tensor, input: Any, other: Any) -> Tensor:
@@ -289,6 +273,22 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
 
 
 # ---- checks --------------------------------------------------------------------------------------
+def by_index(op: Op, input: Tensor, index: Tensor, dim: int) -> Tensor:
+    """gather or index_select; integers and booleans have no gradient, and no kernel."""
+    if input._data.dtype in FLOATS:
+        return apply(op, input, index, dim=dim)
+    assert op.check is not None
+    op.check(input._data, index._data, dim=dim)
+    return wrapped(np.asarray(op.ref_forward(input._data, index._data, dim=dim)[0]))
+
+
+def slice_numbers(input: Tensor, key: Any) -> bool:
+    """Whether input[key] is an index_select, which has a kernel: an array of numbers in range."""
+    return (key.__class__ is np.ndarray and key.ndim == 1 and key.size > 0 and key.dtype.kind in "iu"
+            and input._data.ndim > 0 and input._data.dtype in FLOATS
+            and -len(input._data) <= int(key.min()) and int(key.max()) < len(input._data))
+
+
 def check_getitem(x: Any, *, key: Any) -> None:
     check_key("getitem", key)
 

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import DTypeError, ShapeError
 from ..tensor import Tensor, wrapped
 from .arithmetic import add, mul, sub
-from .checks import need_float, need_room
+from .checks import need_float, need_room, renamed
 from .indexing import index_select
 from .matmul import bmm, matmul, mm, mv
 from .permute import permute
@@ -21,6 +21,11 @@ from .reduce import sum
 from .repeat import broadcast_tensors
 from .shape import reshape
 from .shape_op import axis
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .checks import Numpy
 
 __all__ = ["addbmm", "addmm", "addmv", "addr", "baddbmm", "bilinear", "cross", "ger", "inner", "kron", "outer",
            "tensordot", "vdot"]
@@ -259,7 +264,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     return reshape(y, [m * n for m, n in zip(a, b)])
 
 
-def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
+def cross(input: Tensor, other: Tensor, dim: int | None = None, **numpy: Unpack[Numpy]) -> Tensor:
     r"""The cross product of vectors in space, which is at right angles to both.
 
     .. math:: y_1 = a_2 b_3 - a_3 b_2, \quad y_2 = a_3 b_1 - a_1 b_3, \quad y_3 = a_1 b_2 - a_2 b_1
@@ -281,6 +286,8 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     >>> nn.cross(nn.tensor([1.0, 0.0, 0.0]), nn.tensor([0.0, 1.0, 0.0]))
     tensor([0., 0., 1.])
     """
+    if numpy:
+        return cross(input, other, **renamed("cross", numpy, dim=dim))
     if input.ndim != other.ndim:
         raise ShapeError(who="cross", expected="as many dimensions of both", got=f"{input.shape} and {other.shape}")
     a, b = broadcast_tensors(input, other)

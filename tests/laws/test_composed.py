@@ -156,7 +156,7 @@ def _denormals_are_kept():
 # squares and exponentials overflow in float32
 ANOTHER = {"local_response_norm": (1e-20, 1e-30, 1e-42), "nan_to_num": (np.inf, -np.inf),
            "cosine_embedding_loss": (1e30, -1e30, 1e20, 1e-20, 1e-30), "poisson_nll_loss": (1e30, 1e20),
-           "triplet_margin_with_distance_loss": (1e30, -1e30, 1e20),
+           "triplet_margin_with_distance_loss": (1e30, -1e30, 1e20), "bilinear": (1e30, -1e30, 1e20),
            **{name: (1e30, -1e30, 1e20) for name in ("corrcoef", "cov", "cross")},
            **{f"lp_pool{d}d": (1e30, -1e30, 1e20, 1e-20, 1e-30, 1e-42) for d in (1, 2)}, "nextafter": ENDS}
 
@@ -196,6 +196,9 @@ DIFFERENT = {
     # of what is huge PyTorch's slope, e to the power of a difference, has no right digit; and of a
     # NaN from above it loses sight
     "logcumsumexp": (("inf in", "nan in dy", "1e+30", "1e+20"), "that of `logaddexp`, and NaN in PyTorch"),
+    # PyTorch's slope there is that of its relu, 0
+    "lp_pool1d": (("nan in",), ""),
+    "lp_pool2d": (("nan in",), ""),
     "pairwise_distance": (("inf in",), "and NaN in PyTorch"),
     "quantile": (("inf in dy",), "an infinite gradient from above gives NaN"),
 }
@@ -209,7 +212,7 @@ CHANCE = {"alpha_dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha
 # before; or of several values for one place another stays
 NOT_COMPARED = {"cosine_embedding_loss", "ctc_loss", "hinge_embedding_loss", "ldexp", "margin_ranking_loss",
                 "max_unpool1d", "max_unpool2d", "multi_margin_loss", "multilabel_margin_loss", "triplet_margin_loss",
-                "triplet_margin_with_distance_loss", "unique_consecutive"}
+                "triplet_margin_with_distance_loss", "unique", "unique_consecutive"}
 # of the slope at NaN PyTorch has two answers, by the element's place: a vector, or behind the last
 TWO_ANSWERS = {"celu", "relu6", "selu"}
 
