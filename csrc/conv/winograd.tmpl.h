@@ -528,8 +528,8 @@ static void FN(wino_forward)(FN(wino_args) *args)
 
 /* flipped: room for the flipped filters where w are those of the convolution whose dx this is; else
  * NULL. They are written there only if some sums are to be direct. */
-static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, REAL *flipped,
-                                      const fnn_window *g)
+static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *bias, int relu,
+                                      REAL *flipped, const fnn_window *g)
 {
     /* notes in one image: of what is not finite, and of tiles */
     const fnn_size panels = fnn_ceil_div(g->K, WINO_NR), bad = fnn_ceil_div(g->P, WINO_OUT) * panels;
@@ -538,7 +538,7 @@ static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, con
     const fnn_size most = fnn_min(g->N, fnn_max(1, WINO_NOTES / (bad + tiles * (fnn_size)sizeof(wino_note))));
     wino_note *notes = fnn_scratch_alloc(most * tiles * sizeof(wino_note));
     char *lopsided = fnn_scratch_alloc(g->K);
-    FN(wino_args) args = { .flipped = flipped != NULL, .bias = b, .least = relu ? 0 : -(REAL)INFINITY,
+    FN(wino_args) args = { .flipped = flipped != NULL, .bias = bias, .least = relu ? 0 : -(REAL)INFINITY,
                            .pitch = fnn_round_up(g->C, VL), .notes = notes,
                            .bad = fnn_scratch_alloc(most * bad) };
     const fnn_size blocks = fnn_ceil_div(g->C, WINO_CHANNELS);
@@ -554,6 +554,10 @@ static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, con
         const fnn_size count = FN(wino_find_lopsided)(&args, lopsided), finite = !memchr(args.bad, 1, some.N * bad);
         const int columns = 4 * count > g->K;       /* so many that all goes by columns */
         int direct = 0;
+        if (!columns) {
+            FN(wino_drown_args) drown = { &args, FN(wino_share_filters)(&args, lopsided) };
+            fnn_parallel_for(some.N * tiles, 1024, FN(wino_drown_block), &drown);
+        }
         for (fnn_size tile = 0; tile < some.N * tiles && !direct; tile++)
             direct = notes[tile].direct || notes[tile].empty;
         if (flipped && (direct || count > 0 || !finite))
@@ -567,7 +571,7 @@ static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, con
             for (fnn_size k = 0; k < g->K; k += one.K)
                 if (whole || lopsided[k])
                     FN(conv_columns_forward)(args.y + (n * g->K + k) * g->P * g->Q, args.x + n * CHW,
-                                             args.w + k * g->C * 9, b ? b + k : NULL, relu, &one);
+                                             args.w + k * g->C * 9, bias ? bias + k : NULL, relu, &one);
         }
     }
     fnn_scratch_free(notes);

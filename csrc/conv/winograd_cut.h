@@ -83,8 +83,13 @@ static inline fnn_size wino_tiles(const wino_cut *cut, int set, fnn_size row, fn
 /* ---- what it must notice: winograd_error.tmpl.h ---------------------------------------------- */
 
 /* Of a tile: the outputs, as bits p * 4 + q, whose windows are all zeros; whether all its outputs
- * are to be summed directly. */
-typedef struct { uint16_t empty, direct; } wino_note;
+ * are to be summed directly; how much it weighs beside its faintest window, and beside its faintest
+ * pixel: at most so much. */
+typedef struct { uint16_t empty, direct; float window, pixel; } wino_note;
+
+/* Of filters that are not lopsided: the least share of its weights that one has in a tap, and in
+ * the taps that an output at a padded edge sees. */
+typedef struct { float tap, view; } wino_shares;
 
 /* What a tally of a channel counts, for dw: sums over all images of the absolute values that all
  * taps see (a sample), and of those at the edge that some do not. */
@@ -95,6 +100,15 @@ enum {
                                even tile weighs, so that few are looked at. The error that this lets
                                through is measured: docs/kernels/winograd.md */
     WINO_LOPSIDED = 4096,   /* the same of squares, for weights; bound: WINO_FAINT squared */
+    WINO_DROWN = 1024,      /* how much all products of a tile's pixels and a filter's weights may
+                               weigh beside those of an output, where even ones weigh 36; chosen:
+                               normal numbers in six channels reach 700. The error that this lets
+                               through is measured, too */
+    WINO_DROWN_DW = 256,    /* the same beside those of a tap of dw, over all tiles; chosen, and
+                               measured */
+    WINO_SAMPLE = 3,        /* channels of x, and of dy, from which dw judges all; chosen: some 1 %
+                               of the instructions */
+    WINO_JOINTS = 64,       /* parts of the tiles that are judged, each with its sums; chosen */
     WINO_VIEWS = 25,        /* views of a filter; bound: at most 5 kinds of rows see 1 to 3 of the
                                taps down, and so for columns */
     WINO_SLICES = 32,       /* partial sums over channels at most; bound: in the worst case a fifth

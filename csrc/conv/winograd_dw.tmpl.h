@@ -13,7 +13,8 @@
  *            block of channels by panels of filters, the 46 matrix products, whose dU stays in the
  *            cache until G^T dU G has been added to dw.
  * Errors     Channels and filters with elements that outweigh all others are noticed and summed
- *            directly: winograd_error.tmpl.h.
+ *            directly; so is all of dw where large pixels and large upstream gradients drown a tap
+ *            that does not multiply them with each other: winograd_error.tmpl.h.
  * Infinity   If a sum is not finite, all of dw is computed by another method.
  * Threads    Where there are many blocks and panels, threads share them. Else they share the bands,
  *            in parts with a partial sum each. Parts are cut by size and added in order.
@@ -279,6 +280,8 @@ static int FN(wino_dw_mend)(const FN(wino_args) *args, REAL *dw)
  * parts: room for wino_cut_dw(g).parts partial sums, if there is more than one. */
 static int FN(wino_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, const fnn_window *g)
 {
+    if (FN(wino_dw_drowns)(dy, x, g))
+        return 0;
     FN(wino_args) args = { .x = x, .dy = dy, .g = g, .dw_cut = wino_cut_dw(g), .pitch = fnn_round_up(g->C, VL) };
     args.cut = args.dw_cut.tiles;
     const fnn_size notes = args.dw_cut.parts * FN(wino_dw_items)(&args);

@@ -45,14 +45,15 @@ static wino_note FN(wino_note_tile)(const fnn_window *g, const REAL *sums, fnn_s
     REAL along[WINO_IN][WINO_OUT] = { { 0 } };              /* sums of three pixels along a row */
     /* sum of the tile; its largest pixel, and the sum of the others, added up by themselves: in the
      * difference of whole and largest they would be lost */
-    REAL whole = 0, largest = 0, rest = 0;
-    wino_note note = { 0, 0 };
+    REAL whole = 0, largest = 0, rest = 0, faintest = (REAL)INFINITY, smallest = (REAL)INFINITY;
+    wino_note note = { 0 };
     for (fnn_size di = fnn_max(0, first - top); di < fnn_min(rows + 2, last - top); di++)
         for (fnn_size dj = fnn_max(0, -left); dj < fnn_min(columns + 2, g->W - left); dj++) {
             const REAL sum = sums[(top + di - first) * g->W + left + dj];
             whole += sum;
             rest += r_min(largest, sum);
             largest = r_max(sum, largest);
+            smallest = r_min(sum, smallest);
             for (fnn_size q = fnn_max(0, dj - 2); q <= fnn_min(dj, columns - 1); q++)
                 along[di][q] += sum;
         }
@@ -63,9 +64,12 @@ static wino_note FN(wino_note_tile)(const fnn_window *g, const REAL *sums, fnn_s
                 note.empty |= (uint16_t)(1 << (p * WINO_OUT + q));
             else if (!(window * WINO_FAINT >= whole))           /* NaN too */
                 note.direct = 1;
+            else
+                faintest = r_min(window, faintest);
         }
     if (rest > 0 && rest * WINO_FAINT < largest)
         note.direct = 1;
+    note.window = (float)(whole / faintest), note.pixel = (float)(whole / smallest);
     return note;
 }
 
@@ -93,10 +97,13 @@ static void FN(wino_find_faint)(const FN(wino_args) *args, fnn_size slices)
             largest = r_max(sums[pixel], largest);
             all += sums[pixel];
         }
-        if (!(smallest * (REAL)(WINO_FAINT * least_seen) >= largest * (WINO_IN * WINO_IN)) || all - all != 0)
-            for (fnn_size ti = ti_begin; ti < ti_end; ti++)
-                for (fnn_size tj = 0; tj < across; tj++)
-                    args->notes[(row + ti - ti_begin) * across + tj] = FN(wino_note_tile)(g, sums, first, last, ti, tj);
+        const int even = smallest * (REAL)(WINO_FAINT * least_seen) >= largest * (WINO_IN * WINO_IN) && all - all == 0;
+        const float most = largest > 0 ? WINO_IN * WINO_IN * (float)(largest / smallest) : 0;
+        const wino_note of_all = { 0, 0, most / (float)fnn_max(1, least_seen), most };
+        for (fnn_size ti = ti_begin; ti < ti_end; ti++)
+            for (fnn_size tj = 0; tj < across; tj++)
+                args->notes[(row + ti - ti_begin) * across + tj] =
+                    even ? of_all : FN(wino_note_tile)(g, sums, first, last, ti, tj);
         next = row + ti_end - ti_begin;
     }
 }
@@ -162,17 +169,29 @@ static int FN(wino_find_views)(int views[WINO_VIEWS], const fnn_window *g)
     return count;
 }
 
+/* The squares of the taps of filter k, summed over channels in double precision. */
+static void FN(wino_square_taps)(double squares[9], const FN(wino_args) *args, fnn_size k)
+{
+    const fnn_window *g = args->g;
+    memset(squares, 0, 9 * sizeof(double));
+    for (fnn_size c = 0; c < g->C; c++) {
+        const REAL *taps = args->w + (args->flipped ? c * g->K + k : k * g->C + c) * 9;
+        for (int tap = 0; tap < 9; tap++)
+            squares[args->flipped ? 8 - tap : tap] += (double)taps[tap] * (double)taps[tap];
+    }
+}
+
 /* Whether an output at a padded edge uses only small weights of filter k, or one weight outweighs
  * all others: by squares, of all channels. */
 static int FN(wino_is_lopsided)(const FN(wino_args) *args, fnn_size k, const int *views, int view_count)
 {
     const fnn_window *g = args->g;
-    double squares[9] = { 0 }, all = 0, largest = 0, rest = 0;
+    double squares[9], all = 0, largest = 0, rest = 0;
+    FN(wino_square_taps)(squares, args, k);
     for (fnn_size c = 0; c < g->C; c++) {
         const REAL *taps = args->w + (args->flipped ? c * g->K + k : k * g->C + c) * 9;
         for (int tap = 0; tap < 9; tap++) {
             const double square = (double)taps[tap] * (double)taps[tap];
-            squares[args->flipped ? 8 - tap : tap] += square;
             all += square;
             rest += fnn_min_double(largest, square);
             largest = fnn_max_double(square, largest);
@@ -224,6 +243,121 @@ static fnn_size FN(wino_find_lopsided)(const FN(wino_args) *args, char *found)
         }
     }
     return count;
+}
+
+/* The weights of the taps of filter k, as shares, to to[tap * WINO_NR]: in double precision, where
+ * squares may be out of range. Ones if the filter is all zeros, or not wanted. */
+static void FN(wino_share_taps)(REAL *to, const FN(wino_args) *args, fnn_size k, int wanted)
+{
+    double taps[9] = { 0 }, all = 0;
+    if (wanted)
+        FN(wino_square_taps)(taps, args, k);
+    for (int tap = 0; tap < 9; tap++) {
+        taps[tap] = sqrt(taps[tap]);
+        all += taps[tap];
+    }
+    for (int tap = 0; tap < 9; tap++)
+        to[tap * WINO_NR] = all > 0 ? (REAL)(taps[tap] / all) : 1;
+}
+
+/* The squares of the first block of channels become shares: the norm of each tap over all channels,
+ * by the sum of the nine norms. Lopsided filters and zeros get ones, and so no output drowns by
+ * them. Returns the least of the others: of a tap, and of the taps that an output sees. */
+static wino_shares FN(wino_share_filters)(const FN(wino_args) *args, const char *lopsided)
+{
+    const fnn_window *g = args->g;
+    int views[WINO_VIEWS];
+    const int view_count = FN(wino_find_views)(views, g);
+    vec tap_least = v_set(1), view_least = v_set(1);
+    for (fnn_size k0 = 0; k0 < g->K; k0 += VL) {
+        REAL *to = FN(wino_squares_at)(args, k0 / WINO_NR, 0) + k0 % WINO_NR, alls[VL] = { 0 };
+        for (int tap = 0; tap < 9; tap++) {
+            vec square = v_load(to + tap * WINO_NR);
+            for (fnn_size c0 = WINO_CHANNELS; c0 < g->C; c0 += WINO_CHANNELS)
+                square += v_load(FN(wino_squares_at)(args, k0 / WINO_NR, c0) + tap * WINO_NR + k0 % WINO_NR);
+            v_store(to + tap * WINO_NR, square);
+            for (fnn_size lane = 0; lane < VL; lane++) {
+                to[tap * WINO_NR + lane] = r_sqrt(to[tap * WINO_NR + lane]);
+                alls[lane] += to[tap * WINO_NR + lane];
+            }
+        }
+        const vec scale = v_set(1) / v_load(alls);
+        for (int tap = 0; tap < 9; tap++)
+            v_store(to + tap * WINO_NR, v_load(to + tap * WINO_NR) * scale);
+        for (fnn_size lane = 0; lane < VL; lane++) {
+            const int wanted = k0 + lane < g->K && !lopsided[k0 + lane];
+            if (!wanted || !(alls[lane] > (REAL)1e-10 && alls[lane] < (REAL)1e15))
+                FN(wino_share_taps)(to + lane, args, k0 + lane, wanted);
+        }
+        for (int tap = 0; tap < 9; tap++)
+            tap_least = v_min(v_load(to + tap * WINO_NR), tap_least);
+        for (int nth = 0; nth < view_count; nth++) {
+            vec seen = v_set(0);
+            for (int tap = 0; tap < 9; tap++)
+                if (views[nth] >> tap & 1)
+                    seen += v_load(to + tap * WINO_NR);
+            view_least = v_min(seen, view_least);
+        }
+    }
+    return (wino_shares){ (float)-v_hmax(-tap_least), (float)-v_hmax(-view_least) };
+}
+
+/* ---- y, dx: outputs that drown --------------------------------------------------------------- */
+
+/* Whether an output of a tile of image n drowns: the sum over taps of its weights times its pixels,
+ * each a share of all, for all filters. Windows of zeros do not count. */
+static int FN(wino_drowns)(const FN(wino_args) *args, fnn_size n, fnn_size tile, unsigned empty)
+{
+    const fnn_window *g = args->g;
+    const fnn_size H = g->H, W = g->W, p0 = tile / args->cut.across * WINO_OUT, q0 = tile % args->cut.across * WINO_OUT;
+    const fnn_size rows = fnn_min(WINO_OUT, g->P - p0), columns = fnn_min(WINO_OUT, g->Q - q0);
+    double sums[WINO_IN][WINO_IN] = { { 0 } }, all = 0;
+    for (fnn_size c = 0; c < g->C; c++) {
+        const REAL *x = args->x + (n * g->C + c) * H * W;
+        for (fnn_size di = fnn_max(0, g->ph - p0); di < fnn_min(rows + 2, H + g->ph - p0); di++)
+            for (fnn_size dj = fnn_max(0, g->pw - q0); dj < fnn_min(columns + 2, W + g->pw - q0); dj++) {
+                const double pixel = (double)r_abs(x[(p0 - g->ph + di) * W + q0 - g->pw + dj]);
+                sums[di][dj] += pixel;
+                all += pixel;
+            }
+    }
+    for (fnn_size p = 0; p < rows; p++)
+        for (fnn_size q = 0; q < columns; q++) {
+            vec least = v_set(1);
+            for (fnn_size k = 0; !(empty >> (p * WINO_OUT + q) & 1) && k < g->K; k += VL) {
+                const REAL *weights = FN(wino_squares_at)(args, k / WINO_NR, 0) + k % WINO_NR;
+                vec own = v_set(0);
+                for (int tap = 0; tap < 9; tap++)
+                    own += v_load(weights + tap * WINO_NR) * v_set((REAL)(sums[p + tap / 3][q + tap % 3] / all));
+                least = v_min(own, least);
+            }
+            if (!(v_hmax(-least) * WINO_DROWN <= -1))
+                return 1;
+        }
+    return 0;
+}
+
+typedef struct { const FN(wino_args) *args; wino_shares filters; } FN(wino_drown_args);
+
+/* Tiles [begin, end) of all images: those where an output may drown are looked at. An output's
+ * share is at least its window's times the smallest tap's, and at least the smallest pixel's times
+ * that of the taps that it sees. */
+static void FN(wino_drown_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(wino_drown_args) *drown = ctx;
+    const FN(wino_args) *args = drown->args;
+    const fnn_window *g = args->g;
+    const fnn_size across = args->cut.across, all = args->cut.down * across;
+    for (fnn_size tile = begin; tile < end; tile++) {
+        wino_note *note = args->notes + tile;
+        if (note->direct || note->window <= WINO_DROWN * drown->filters.tap
+            || note->pixel <= WINO_DROWN * drown->filters.view)
+            continue;
+        const fnn_size top = tile % all / across * WINO_OUT - g->ph, left = tile % across * WINO_OUT - g->pw;
+        const int inside = top >= 0 && left >= 0 && top + WINO_IN <= g->H && left + WINO_IN <= g->W;
+        if (note->pixel > WINO_DROWN * (inside ? 1 : drown->filters.view))
+            note->direct = (uint16_t)FN(wino_drowns)(args, tile / all, tile % all, note->empty);
+    }
 }
 
 /* ---- y, dx: direct sums ---------------------------------------------------------------------- */
@@ -308,6 +442,99 @@ static void FN(wino_direct_block)(void *ctx, fnn_size begin, fnn_size end)
         }
     }
     fnn_scratch_free(cols);                         /* and what was allocated after it */
+}
+
+/* ---- dw: taps that drown --------------------------------------------------------------------- */
+
+typedef struct {
+    const REAL *x, *dy;
+    const fnn_window *g;
+    fnn_size x_step, dy_step;       /* from one channel that is summed to the next */
+    double *joints;                 /* [part][10]: of each tap |x| |dy|, and of the tiles */
+    fnn_size parts;
+} FN(wino_joint_args);
+
+/* The absolute sum of rows [i, i_end) of some channels of an image, to `to`, whose rows are `pitch`
+ * long. */
+static void FN(wino_pool)(REAL *to, fnn_size pitch, const REAL *x, fnn_size channels, fnn_size step, fnn_size H,
+                          fnn_size W, fnn_size i, fnn_size i_end)
+{
+    for (fnn_size c = 0; c < channels; c += step)
+        for (fnn_size row = i; row < i_end; row++) {
+            const REAL *restrict from = x + (c * H + row) * W;
+            REAL *restrict line = to + (row - i) * pitch;
+            for (fnn_size j = 0; j < W; j++)
+                line[j] += r_abs(from[j]);
+        }
+}
+
+/* Parts [begin, end) of the rows of tiles */
+static void FN(wino_joint_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(wino_joint_args) *args = ctx;
+    const fnn_window *g = args->g;
+    const fnn_size C = g->C, K = g->K, H = g->H, W = g->W, P = g->P, Q = g->Q;
+    const fnn_size down = fnn_ceil_div(P, WINO_OUT), across = fnn_ceil_div(Q, WINO_OUT), all = g->N * down;
+    const fnn_size width = across * WINO_OUT, pitch = width + 2;
+    const fnn_size size = (WINO_OUT + WINO_IN) * pitch * (fnn_size)sizeof(REAL);
+    REAL *dy = fnn_scratch_alloc(size), *x = dy + WINO_OUT * pitch;
+    for (fnn_size part = begin; part < end; part++) {
+        double *joint = args->joints + part * 10;
+        for (fnn_size row = part * all / args->parts; row < (part + 1) * all / args->parts; row++) {
+            const fnn_size n = row / down, p0 = row % down * WINO_OUT, top = p0 - g->ph, i = fnn_max(0, top);
+            memset(dy, 0, size);
+            FN(wino_pool)(dy, pitch, args->dy + n * K * P * Q, K, args->dy_step, P, Q, p0, fnn_min(P, p0 + WINO_OUT));
+            FN(wino_pool)(x + fnn_min(WINO_IN, i - top) * pitch + g->pw, pitch, args->x + n * C * H * W, C,
+                          args->x_step, H, W, i, fnn_min(H, top + WINO_IN));
+            /* all rows at once: dy ends in two zeros, where x has what a tap sees beyond */
+            for (int tap = 0; tap < 9; tap++) {
+                const REAL *right = x + tap / 3 * pitch + tap % 3;
+                REAL sum = 0;
+                #pragma omp simd reduction(+ : sum)
+                for (fnn_size q = 0; q < WINO_OUT * pitch - 2; q++)
+                    sum += dy[q] * right[q];
+                joint[tap] += (double)sum;
+            }
+            /* columns of tiles, in their first rows */
+            for (fnn_size j = 0; j < pitch; j++) {
+                x[j] += x[pitch + j] + x[2 * pitch + j] + x[3 * pitch + j] + x[4 * pitch + j] + x[5 * pitch + j];
+                dy[j] += dy[pitch + j] + dy[2 * pitch + j] + dy[3 * pitch + j];
+            }
+            for (fnn_size q = 0; q < width; q += WINO_OUT)
+                joint[9] += (double)((x[q] + x[q + 1] + x[q + 2] + x[q + 3] + x[q + 4] + x[q + 5])
+                                     * (dy[q] + dy[q + 1] + dy[q + 2] + dy[q + 3]));
+        }
+    }
+    fnn_scratch_free(dy);
+}
+
+/* The least that a tap's products weigh beside those of all tiles, by every x_step-th channel of x
+ * and dy_step-th of dy; 1 where all are 0 */
+static double FN(wino_least_joint)(const REAL *dy, const REAL *x, fnn_size dy_step, fnn_size x_step,
+                                   const fnn_window *g)
+{
+    double joints[WINO_JOINTS][10] = { { 0 } }, least = INFINITY, whole = 0;
+    const fnn_size rows = g->N * fnn_ceil_div(g->P, WINO_OUT);
+    FN(wino_joint_args) args = { x, dy, g, x_step, dy_step, joints[0], fnn_min(rows, WINO_JOINTS) };
+    fnn_parallel_for(args.parts, fnn_max(1, 200 / fnn_ceil_div(g->Q, WINO_OUT)), FN(wino_joint_block), &args);
+    for (int sum = 0; sum < 10; sum++) {
+        double all = 0;
+        for (fnn_size part = 0; part < args.parts; part++)
+            all += joints[part][sum];
+        if (sum < 9)
+            least = fnn_min_double(all, least);
+        else
+            whole = all;
+    }
+    return whole == 0 ? 1 : least / whole;
+}
+
+/* Whether a tap of dw drowns. A sample of the channels is only a reason to look at all. */
+static int FN(wino_dw_drowns)(const REAL *dy, const REAL *x, const fnn_window *g)
+{
+    const fnn_size x_step = fnn_ceil_div(g->C, WINO_SAMPLE), dy_step = fnn_ceil_div(g->K, WINO_SAMPLE);
+    return !(FN(wino_least_joint)(dy, x, dy_step, x_step, g) * WINO_DROWN_DW >= 2)
+        && !(FN(wino_least_joint)(dy, x, 1, 1, g) * WINO_DROWN_DW >= 1);
 }
 
 /* ---- dw: lopsided channels ------------------------------------------------------------------- */

@@ -88,8 +88,10 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     --------
     Sums are in the dtype of the input, in an order that depends on sizes only. The error is of the
     size of sqrt(C R S) u conv2d(|x|, |w|), with the unit roundoff u; for 3x3 at stride 1 up to 32
-    times that where pixels beside a window are larger, and no more, however large. Small whole
-    numbers are exact. A pixel that is infinite or NaN reaches the outputs whose windows see it, and
+    times that where rows, columns or elements of x, w or dy are larger, and no more, however large.
+    That holds where the channels are alike, since sums over channels decide; where one is large, or
+    zero, and others are not, more can be lost (docs/kernels/winograd.md). Small whole numbers are
+    exact. A pixel that is infinite or NaN reaches the outputs whose windows see it, and
     no other. An infinite weight meets the pixels of the image only: beside the image there is no 0
     that it could make NaN. PyTorch does so in some of its methods and not in others.
 

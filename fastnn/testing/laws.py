@@ -10,6 +10,7 @@ results may be apart.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -225,6 +226,8 @@ def _near_denormals(op: Op, sample: Sample, what: str, got: Any, want: Any, plai
 
 # ---- one element far larger than the others ------------------------------------------------------
 FAR_LARGER = 1e8
+# rows and columns so many times the others; and what fast algorithms may add to the allowance
+LARGER, FAST = (11.0, 50.0), 32
 
 
 def errors_stay_in_their_window(op: Op, sample: Sample, dtype: Any) -> float:
@@ -233,8 +236,13 @@ def errors_stay_in_their_window(op: Op, sample: Sample, dtype: Any) -> float:
 
     Results do not depend on it where the definition gives them bit for bit as without it, and as
     numbers if NaN stands in its place.
+
+    And of an op that is linear in its inputs each result has an error of at most 32 times the
+    allowance of its own terms, where rows and columns of all inputs and of dy are 11 or 50 times
+    the others: an algorithm that adds numbers up before it multiplies them makes products of large
+    ones that some results do not have.
     """
-    worst, plain = 0.0, sample.cast(dtype)
+    worst, plain = _larger_lines(op, sample, dtype), sample.cast(dtype)
     with np.errstate(all="ignore"):
         dy = random_cotangent(op.kernels[0](*plain, **sample.attrs)[0], sample.rng())
         before = _definition_of(op, sample, plain, dy)
@@ -249,6 +257,48 @@ def errors_stay_in_their_window(op: Op, sample: Sample, dtype: Any) -> float:
                     rest = tuple(changed[len(plain):])
                     calls.append((changed[:len(plain)], rest if isinstance(dy, tuple) else rest[0]))
                 worst = max(worst, _untouched(op, sample, dtype, calls[0], calls[1], before))
+    return worst
+
+
+def _larger_lines(op: Op, sample: Sample, dtype: Any) -> float:
+    """The worst error, as a share of 32 times the allowance, where a row and a column of each array
+    are larger: the first or the fourth of each input and of dy, in every combination.
+    """
+    worst, plain = 0.0, sample.cast(dtype)
+    if not op.linear_in:
+        return worst
+    dy = random_cotangent(op.kernels[0](*plain, **sample.attrs)[0], sample.rng())
+    arrays = [*plain, *as_tuple(dy)]
+    lined = [i for i, a in enumerate(arrays) if is_floating(a) and a.ndim > 1 and a.size > 0]
+    for size in LARGER if lined else ():
+        for places in product((0, 3), repeat=len(lined)):
+            large = [a.copy() if i in lined else a for i, a in enumerate(arrays)]
+            for i, place in zip(lined, places):
+                large[i][..., min(place, large[i].shape[-2] - 1), :] *= size
+                large[i][..., min(place, large[i].shape[-1] - 1)] *= size
+            rest = tuple(large[len(plain):])
+            worst = max(worst, _terms_of_each(op, sample, dtype, large[:len(plain)],
+                                              rest if isinstance(dy, tuple) else rest[0], size))
+    return worst
+
+
+def _terms_of_each(op: Op, sample: Sample, dtype: Any, inputs: list[Any], dy: Any, size: float) -> float:
+    """The worst error of a call, as a share of 32 times the allowance of a result's terms."""
+    outputs, output_scales, grads, grad_scales = _definition_of(op, sample, inputs, dy)
+    y, saved = op.kernels[0](*inputs, **sample.attrs)
+    rows = list(zip(["output"] * len(outputs), as_tuple(y), outputs, output_scales))
+    if op.kernels[1] is not None and op.ref_backward is not None:
+        rows += zip([f"the gradient of {name}" for name in op.inputs], op.kernels[1](dy, saved, **sample.attrs),
+                    grads, grad_scales)
+    worst = 0.0
+    for what, got, want, scale in rows:
+        if got is None or want is None or not is_floating(want):
+            continue
+        terms = max(op.terms(**sample.sizes), 1,
+                    max(a.size for a in as_tuple(dy) if a is not None) // max(want.size, 1))
+        allowed = FAST * 4 * np.sqrt(terms) * op.slack * unit_roundoff(dtype) * scale + float(np.finfo(dtype).tiny)
+        worst = max(worst, compare(op, sample, f"{what}, rows and columns {size:g} times the others", got, want,
+                                   allowed))
     return worst
 
 
