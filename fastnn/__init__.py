@@ -26,8 +26,8 @@ from .dtypes import *
 from .errors import DTypeError as DTypeError, FastnnError as FastnnError, FileError as FileError
 from .errors import GraphError as GraphError, MistakeWarning as MistakeWarning, NonFiniteError as NonFiniteError
 from .errors import RangeError as RangeError, ShapeError as ShapeError
-from .forms import *
 from .functional import *
+from .inplace_functions import *
 from .layers import *
 from .optim import clip as _clip
 from .parameters import Buffer as Buffer, UninitializedBuffer as UninitializedBuffer

@@ -1,4 +1,9 @@
-"""Methods of Tensor as functions, where PyTorch has both: `nn.exp_(x)` is `x.exp_()`."""
+"""In-place methods that PyTorch also has as functions: `nn.exp_(x)` is `x.exp_()`.
+
+`add_` is not here, for PyTorch has no such function. `detach`, which is not in place, is the one
+exception. All are written out so that type checkers find them. Activations in place stand in
+ops/inplace.py.
+"""
 
 from .tensor import Tensor
 
