@@ -5,6 +5,10 @@
  *                          k = index[o,j,i]
  *            index_select  y[o,j,:] = x[o, k, :],   index_add     y[o,k,:] += source[o,j,:],
  *                          k = index[j]
+ *            put           y[k] = values[j], k = places[j] >= 0; of several for one k the last
+ *                          stays
+ *            put_backward  dx = dy, but 0 at the places; dvalues[j] = dy[k] if values[j] stayed,
+ *                          else 0
  * Symbols    o, i in `outer` and `inner`, the sizes before and behind the axis; `axis` its length
  *            in x; n indices.
  * Layout     x [outer][axis][inner], row-major.
@@ -32,10 +36,11 @@ typedef struct {
     const void *x, *v;
     const int64_t *index;
     const fnn_size *start, *place;  /* of slice s: place[k], start[s] <= k < start[s + 1] */
+    fnn_size *last;                 /* of put: the last j for each place */
     fnn_size axis, n, inner;
 } fnn_scatter_args;
 
-/* The index as it counts from the beginning */
+/* The index as it counts from the beginning; the places of put already do */
 static inline fnn_size fnn_from_start(int64_t index, fnn_size axis)
 {
     return (fnn_size)index + (index < 0 ? axis : 0);
@@ -113,13 +118,16 @@ void FN(scatter_add)(REAL *y, const REAL *values, const int64_t *index, fnn_size
                          FN(scatter_add_block), &args);
 }
 
+/* The only block: all values, in their order. */
 static void FN(put_block)(void *ctx, fnn_size begin, fnn_size end)
 {
+    (void)begin;
+    (void)end;
     const fnn_scatter_args *args = ctx;
     REAL *y = args->y;
     const REAL *v = args->v;
-    for (fnn_size k = 0; begin < end && k < args->n; k++)
-        y[args->index[k]] = v[k];
+    for (fnn_size j = 0; j < args->n; j++)
+        y[args->index[j]] = v[j];
 }
 
 void FN(put)(REAL *y, const REAL *values, const int64_t *places, fnn_size n)
@@ -128,27 +136,28 @@ void FN(put)(REAL *y, const REAL *values, const int64_t *places, fnn_size n)
     fnn_parallel_for(1, 1, FN(put_block), &args);
 }
 
+/* The only block, as in put */
 static void FN(put_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
+    (void)begin;
+    (void)end;
     const fnn_scatter_args *args = ctx;
     REAL *dx = args->y, *dv = args->z;
     const REAL *dy = args->x;
-    fnn_size *last = (fnn_size *)args->start;
-    if (begin == end)
-        return;
+    fnn_size *last = args->last;
     memcpy(dx, dy, (size_t)args->axis * sizeof(REAL));
-    for (fnn_size k = 0; k < args->n; k++) {
-        last[args->index[k]] = k;
-        dx[args->index[k]] = 0;
+    for (fnn_size j = 0; j < args->n; j++) {
+        last[args->index[j]] = j;
+        dx[args->index[j]] = 0;
     }
-    for (fnn_size k = 0; k < args->n; k++)
-        dv[k] = last[args->index[k]] == k ? dy[args->index[k]] : 0;
+    for (fnn_size j = 0; j < args->n; j++)
+        dv[j] = last[args->index[j]] == j ? dy[args->index[j]] : 0;
 }
 
 void FN(put_backward)(REAL *dx, REAL *dvalues, const REAL *dy, const int64_t *places, fnn_size *workspace,
                       fnn_size size, fnn_size n)
 {
-    fnn_scatter_args args = { .y = dx, .z = dvalues, .x = dy, .index = places, .start = workspace, .axis = size,
+    fnn_scatter_args args = { .y = dx, .z = dvalues, .x = dy, .index = places, .last = workspace, .axis = size,
                               .n = n };
     if (size > 0)
         fnn_parallel_for(1, 1, FN(put_backward_block), &args);
