@@ -36,12 +36,15 @@ class _Lazy(Module):
         layer: Any = self                           # whose class is another in a moment
         cls_to_become = self.cls_to_become
         self._resize(channels)
+        # where weights were loaded before the first call, no parameter is lazy, and only the class
+        # changes
         if self.has_uninitialized_params():
             for name, shape in self._shapes(channels).items():
                 t = getattr(self, name)
                 if is_lazy(t):
                     t.materialize(shape)
-            layer.__class__ = cls_to_become         # whose reset_parameters draws values
+            # first the class, for its reset_parameters draws values, and that of _Lazy does nothing
+            layer.__class__ = cls_to_become
             layer.reset_parameters()
         layer.__class__ = cls_to_become
 
@@ -221,7 +224,8 @@ class _LazyNorm(_Lazy):
     """Of batch and instance norm."""
 
     ranks: Any
-    shape: Any
+    shape_in_words: Any
+    takes_unbatched: bool
     affine: bool
     track_running_stats: bool
     num_features: int
@@ -239,9 +243,9 @@ class _LazyNorm(_Lazy):
 
     def _inputs_of(self, input: Tensor) -> int:
         if input.ndim not in self.ranks:
-            raise ShapeError(who=type(self).__name__, expected=f"input of shape {self.shape}", got=input.shape)
-        # of instance norms the batch may be missing, of batch norms what follows the channels
-        return input.shape[0 if "or (C" in self.shape and input.ndim == self.ranks[0] else 1]
+            raise ShapeError(who=type(self).__name__, expected=f"input of shape {self.shape_in_words}", got=input.shape)
+        # the lowest rank lacks the batch, in instance norms, or what follows the channels
+        return input.shape[0 if self.takes_unbatched and input.ndim == self.ranks[0] else 1]
 
     def _resize(self, channels: int) -> None:
         self.num_features = channels

@@ -29,7 +29,8 @@ class _BatchNorm(Module):
     """What both batch norms share: all but the shape of x."""
 
     ranks: tuple[int, ...] = ()                     # allowed numbers of dimensions
-    shape = ""                                      # the same for a person
+    shape_in_words = ""                             # the same for a person
+    takes_unbatched = False                         # whether the lowest rank has no batch
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
                  track_running_stats: bool = True, *, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
@@ -60,7 +61,8 @@ class _BatchNorm(Module):
         """y by this function, batch_norm or batch_norm_relu; the running statistics follow."""
         if input.ndim not in self.ranks or input.shape[1] != self.num_features:
             raise ShapeError(who=type(self).__name__,
-                             expected=f"input of shape {self.shape} with C = {self.num_features}", got=input.shape,
+                             expected=f"input of shape {self.shape_in_words} with C = {self.num_features}",
+                             got=input.shape,
                              hint="One sample has no batch dimension: model(x[None])?"
                              if input.ndim + 1 in self.ranks and input.shape[:1] == (self.num_features,) else "")
         training = self.training or not self.track_running_stats
@@ -118,7 +120,7 @@ class BatchNorm1d(_BatchNorm):
             [ 1.]], grad_fn=<batch_norm>)
     """
 
-    ranks, shape = (2, 3), "(N, C) or (N, C, L)"
+    ranks, shape_in_words = (2, 3), "(N, C) or (N, C, L)"
 
 
 class BatchNorm2d(_BatchNorm):
@@ -131,7 +133,7 @@ class BatchNorm2d(_BatchNorm):
     ((8, 3, 5, 5), True, 1)
     """
 
-    ranks, shape = (4,), "(N, C, H, W)"
+    ranks, shape_in_words = (4,), "(N, C, H, W)"
 
 
 class _RowNorm(Module):
@@ -239,6 +241,8 @@ class GroupNorm(Module):
 class _InstanceNorm(_BatchNorm):
     """What both share: without affine there are no weights, and no statistics unless asked for."""
 
+    takes_unbatched = True
+
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = False,
                  track_running_stats: bool = False, *, bias: bool = True, device: Any = None,
                  dtype: Any = None) -> None:
@@ -248,7 +252,7 @@ class _InstanceNorm(_BatchNorm):
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in self.ranks or input.shape[input.ndim - self.ranks[-1] + 1] != self.num_features:
             raise ShapeError(who=type(self).__name__, got=input.shape,
-                             expected=f"input of shape {self.shape} with C = {self.num_features}")
+                             expected=f"input of shape {self.shape_in_words} with C = {self.num_features}")
         x = input if input.ndim == self.ranks[-1] else F.unsqueeze(input, 0)
         y = F.instance_norm(x, self.running_mean, self.running_var, self.weight, self.bias,
                             self.training or not self.track_running_stats, self.momentum or 0.0, self.eps)
@@ -267,7 +271,7 @@ class InstanceNorm1d(_InstanceNorm):
     tensor([[[-1.,  1.]]])
     """
 
-    ranks, shape = (2, 3), "(N, C, L) or (C, L)"
+    ranks, shape_in_words = (2, 3), "(N, C, L) or (C, L)"
 
 
 class InstanceNorm2d(_InstanceNorm):
@@ -278,7 +282,7 @@ class InstanceNorm2d(_InstanceNorm):
     (8, 3, 5, 5)
     """
 
-    ranks, shape = (3, 4), "(N, C, H, W) or (C, H, W)"
+    ranks, shape_in_words = (3, 4), "(N, C, H, W) or (C, H, W)"
 
 
 class LocalResponseNorm(Module):
