@@ -33,13 +33,13 @@ class Diagnosis(NamedTuple):
 
 
 # ---- the search ----------------------------------------------------------------------------------
-def diagnose(op: Op, trials: Sequence[Trial], of: str, index: int) -> Diagnosis | None:
+def diagnose(op: Op, trials: Sequence[Trial], kind: str, index: int) -> Diagnosis | None:
     """The mistake that gives what the kernel gave as output or gradient number `index`, or None.
 
     of: "outputs" or "gradients".
     """
-    seen = [t for t in trials if not t.error and index < len(getattr(t, of))]
-    search = _Search(op, of, index)
+    seen = [t for t in trials if not t.error and index < len(getattr(t, kind))]
+    search = _Search(op, kind, index)
     wrong = [t for t in seen if search.result(t).fault]
     if not wrong or any(not isinstance(search.result(t).got, np.ndarray) for t in wrong):
         return None
@@ -56,17 +56,17 @@ class _Search:
     """The calls whose result number `index` is wrong, those that tell most first, and all calls."""
 
     op: Op
-    of: str
+    kind: str
     index: int
     wrong: list[Trial] = field(default_factory=list)
     seen: list[Trial] = field(default_factory=list)
 
     def result(self, trial: Trial) -> Result:
-        row: Result = getattr(trial, self.of)[self.index]
+        row: Result = getattr(trial, self.kind)[self.index]
         return row
 
     def diagnosis(self) -> Diagnosis | None:
-        known = list(mistakes_of(self.op, self.seen, self.of, self.index))
+        known = list(mistakes_of(self.op, self.seen, self.kind, self.index))
         likely: list[Mistake] = []
         best = 0, False
         for mistake in known:
@@ -93,7 +93,7 @@ class _Search:
         return None
 
     def worded(self, what: str) -> str:
-        return what if self.of == "outputs" else what.replace("the result is", "the gradient is")
+        return what if self.kind == "outputs" else what.replace("the result is", "the gradient is")
 
     def explained(self, mistake: Mistake) -> int:
         """How many of the wrong results the mistake gives; 0 if that proves nothing."""
@@ -114,7 +114,7 @@ class _Search:
         """Whether the mistake gives what the kernel gave; distinct: and not what was expected."""
         try:
             with np.errstate(all="ignore"):
-                made = np.asarray(mistake.results(trial, self.of)[self.index])
+                made = np.asarray(mistake.results(trial, self.kind)[self.index])
         except Exception:                           # the definition refuses such a call
             return False
         if mistake.noisy:
@@ -180,7 +180,7 @@ class _Search:
                 continue
             try:
                 with np.errstate(all="ignore"):
-                    a = np.asarray(m.results(probe, self.of)[self.index])
+                    a = np.asarray(m.results(probe, self.kind)[self.index])
             except Exception:
                 continue
             if not any(a.shape == b.shape and np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for b in made):
@@ -235,12 +235,12 @@ def _as_noisy(made: np.ndarray, result: Result) -> bool:
 
 
 def _both(op: Op, first: Mistake, second: Mistake) -> Mistake:
-    def results(trial: Trial, of: str) -> Sequence[Any]:
+    def results(trial: Trial, kind: str) -> Sequence[Any]:
         assert first.change is not None
         inputs, attrs = first.change(list(trial.inputs), dict(trial.attrs))
         if second.change is not None:
             inputs, attrs = second.change(inputs, attrs)
-        made = run(op.definition, inputs, attrs, trial.dy, of)
+        made = run(op.definition, inputs, attrs, trial.dy, kind)
         return made if second.finish is None else [a if a is None else second.finish(a) for a in made]
     return Mistake(f"{first.what}; and {second.what}", results)
 

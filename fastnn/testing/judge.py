@@ -8,6 +8,10 @@ time (timing.py).
 
 A verdict names the sample, the place, what the kernel gave and what is right; and the mistake, if
 the definition with that mistake gives the kernel's numbers (diagnosis.py).
+
+A Trial is one call. Its Results, one for each output and gradient, hold got, want, fault, and
+share: the error over the rounding allowance (trials.py). `kind` is which of them is meant,
+"outputs" or "gradients".
 """
 
 from __future__ import annotations
@@ -131,7 +135,7 @@ class Watch:
 
 @dataclass
 class _Judge:
-    """One kernel before the court."""
+    """One kernel, and its way to a verdict."""
 
     kernel: Kernel
     watch: Watch
@@ -146,7 +150,7 @@ class _Judge:
             for n, (sample, dtype) in enumerate((s, d) for s in samples for d in DTYPES):
                 self.watch.tell(f"call {n + 1} of {2*len(samples)}")
                 trials.append(attempt(self.kernel, sample, dtype))
-        return self._wrong(trials) or self._misbehaves(trials) or self._praised(samples, trials)
+        return self._wrong(trials) or self._misbehaves(trials) or self._accepted(samples, trials)
 
     def _signature(self) -> str:
         """What is wrong with the arguments, or "": one call is tried for every set of them."""
@@ -177,18 +181,18 @@ class _Judge:
     def _wrong(self, trials: Sequence[Trial]) -> Judgement | None:
         """The refusal of a kernel whose results are wrong."""
         failing = [t for t in trials if t.error or any(r.fault for r in t.outputs)]
-        of = "outputs"
+        kind = "outputs"
         if not failing:
-            failing, of = [t for t in trials if any(r.fault for r in t.gradients)], "gradients"
+            failing, kind = [t for t in trials if any(r.fault for r in t.gradients)], "gradients"
         if not failing:
             return None
         wrong = {t.sample.name for t in failing}
         head = f"wrong on {len(wrong)} of {len(calls(self.kernel.op.name))} samples"
-        head = head if of == "outputs" else f"backward {head}"
-        shown = _telling(failing, of)
+        head = head if kind == "outputs" else f"backward {head}"
+        shown = _clearest(failing, kind)
         state = "" if shown.error else unsteady(self.kernel, shown)
-        found = [] if state else self._diagnosed(trials, of)
-        lines = self._shown(shown, of)
+        found = [] if state else self._diagnosed(trials, kind)
+        lines = self._shown(shown, kind)
         raising = next((t for t in failing if t.error), None)
         if raising is not None and not shown.error:
             lines.append(("Elsewhere", f"'{raising.sample.name}': {raising.error}"))
@@ -198,7 +202,8 @@ class _Judge:
         diagnosis = state or "; ".join(d.what for _, d in found)
         if state:
             lines.insert(0, ("Diagnosis", state))
-        elif not found and (shown.broken or (getattr(shown, of) and self._fault(shown, of).fault == "dtype")):
+        elif not found and (shown.broken or (getattr(shown, kind)
+                                             and self._fault(shown, kind).fault == "dtype")):
             diagnosis = shown.error or "wrong dtype"
         if found:
             first = [("Diagnosis", f"{'' if len(found) == 1 else name + ': '}{d.what}.") for name, d in found]
@@ -209,27 +214,27 @@ class _Judge:
                       "mathematics is right, and the order of the work is not."), *lines]
         return self._refused(head, lines, diagnosis)
 
-    def _diagnosed(self, trials: Sequence[Trial], of: str) -> list[tuple[str, Diagnosis]]:
+    def _diagnosed(self, trials: Sequence[Trial], kind: str) -> list[tuple[str, Diagnosis]]:
         """(name of the result, its mistake) for each result that is wrong, one for each mistake."""
         self.watch.tell("looking for the mistake")
-        count = max((len(getattr(t, of)) for t in trials), default=0)
+        count = max((len(getattr(t, kind)) for t in trials), default=0)
         found: list[tuple[str, Diagnosis]] = []
         for index in range(count):
-            row = next((getattr(t, of)[index] for t in trials if index < len(getattr(t, of))
-                        and getattr(t, of)[index].fault), None)
+            row = next((getattr(t, kind)[index] for t in trials if index < len(getattr(t, kind))
+                        and getattr(t, kind)[index].fault), None)
             if row is None or row.fault == "dtype":
                 continue
-            made = diagnose(self.kernel.op, trials, of, index)
+            made = diagnose(self.kernel.op, trials, kind, index)
             if made is not None and made.what not in [d.what for _, d in found]:
                 found.append((row.name, made))
         return found
 
-    def _shown(self, trial: Trial, of: str) -> list[tuple[str, str]]:
+    def _shown(self, trial: Trial, kind: str) -> list[tuple[str, str]]:
         """The sample, its input, what came and what should have come."""
         lines = [("Sample", f"'{trial.sample.name}' in {trial.dtype}"), ("Input", self._input(trial))]
         if trial.error:
             return [("Diagnosis", trial.error), *lines] if trial.broken else [*lines, ("Got", trial.error)]
-        row = self._fault(trial, of)
+        row = self._fault(trial, kind)
         got, want = row.got, row.want
         if row.fault == "shape":
             return [*lines, ("Got", f"{row.name} of shape {got.shape}"), ("Expected", f"shape {np.shape(want)}"),
@@ -253,9 +258,9 @@ class _Judge:
         return lines
 
     @staticmethod
-    def _fault(trial: Trial, of: str) -> Result:
+    def _fault(trial: Trial, kind: str) -> Result:
         """The result that is most wrong."""
-        return max((r for r in getattr(trial, of) if r.fault), key=lambda r: r.share)
+        return max((r for r in getattr(trial, kind) if r.fault), key=lambda r: r.share)
 
     def _input(self, trial: Trial) -> str:
         parts = []
@@ -285,7 +290,7 @@ class _Judge:
                         ("Input", self._input(trial))], complaint)
         return None
 
-    def _praised(self, samples: Sequence[Sample], trials: Sequence[Trial]) -> Judgement:
+    def _accepted(self, samples: Sequence[Sample], trials: Sequence[Trial]) -> Judgement:
         worst = max((r.share for t in trials for r in [*t.outputs, *t.gradients]), default=0.0)
         ways = "forward and backward" if self.kernel.backward else "forward (the gradient is the definition's)"
         quick = sum(t.seconds < REPEAT_SECONDS for t in trials)
@@ -310,13 +315,13 @@ def _several() -> int:
     return max(get_num_threads(), 3)
 
 
-def _telling(failing: Sequence[Trial], of: str) -> Trial:
+def _clearest(failing: Sequence[Trial], kind: str) -> Trial:
     """The failing call that says most: small, in float64, not of a single number."""
     def rank(t: Trial) -> tuple[Any, ...]:
         size = sum(a.size for a in t.inputs if isinstance(a, np.ndarray))
         empty = any(isinstance(a, np.ndarray) and a.size == 0 for a in t.inputs)
         # an error that rounding has made is larger in float32
-        rounding = max((r.share for r in getattr(t, of) if r.fault), default=0) < 1e5
+        rounding = max((r.share for r in getattr(t, kind) if r.fault), default=0) < 1e5
         return (bool(t.error), rounding and t.dtype == "float64", t.dtype != "float64", size < 4 or empty, size)
     return min(failing, key=rank)
 

@@ -29,7 +29,7 @@ class Mistake(NamedTuple):
     """The definition with a mistake in it.
 
     what       the diagnosis, a sentence without its full stop
-    results    results(trial, of) -> the outputs, or the gradients if `of` is "gradients"
+    results    results(trial, kind) -> the outputs, or the gradients if `kind` is "gradients"
     change     for pairs: the change of the call, and of a result, of which the other is None
     finish
     noisy      it loses digits, so not the numbers but the size of the errors is compared
@@ -46,10 +46,10 @@ class Unsuitable(Exception):
     """A mistake that cannot be made in this call."""
 
 
-def run(pair: Any, inputs: Sequence[Any], attrs: dict[str, Any], dy: Any, of: str) -> Sequence[Any]:
+def run(pair: Any, inputs: Sequence[Any], attrs: dict[str, Any], dy: Any, kind: str) -> Sequence[Any]:
     """The outputs of a pair of functions, or its gradients."""
     y, saved = pair[0](*inputs, **attrs)
-    return as_tuple(y) if of == "outputs" else pair[1](dy, saved, **attrs)
+    return as_tuple(y) if kind == "outputs" else pair[1](dy, saved, **attrs)
 
 
 NOTHING: tuple[str, Callable[[np.ndarray], Any]] = ("all numbers are 0: nothing is written into the result",
@@ -57,15 +57,15 @@ NOTHING: tuple[str, Callable[[np.ndarray], Any]] = ("all numbers are 0: nothing 
 
 
 # ---- the list ------------------------------------------------------------------------------------
-def mistakes_of(op: Op, trials: Sequence[Trial], of: str, index: int) -> Iterator[Mistake]:
+def mistakes_of(op: Op, trials: Sequence[Trial], kind: str, index: int) -> Iterator[Mistake]:
     """The mistakes that can be made in this op, the likeliest first."""
     yield Mistake(NOTHING[0], _of_finish(op, NOTHING[1]), finish=NOTHING[1])
     for what, forward, backward, noisy in formulas_of(op.name):
-        if of == "outputs" or backward is not None:
+        if kind == "outputs" or backward is not None:
             yield Mistake(what, _of_pair((forward, backward)), noisy=noisy)
     for what, change in _changed_calls(op, trials):
         yield Mistake(what, _of_change(op, change), change=change)
-    if of == "gradients":
+    if kind == "gradients":
         yield from _wrong_gradients(op, index)
     else:
         yield from _other_ops(op)
@@ -76,28 +76,29 @@ def mistakes_of(op: Op, trials: Sequence[Trial], of: str, index: int) -> Iterato
 
 
 def _of_pair(pair: Any) -> Callable[[Trial, str], Sequence[Any]]:
-    return lambda t, of: run(pair, t.inputs, t.attrs, t.dy, of)
+    return lambda t, kind: run(pair, t.inputs, t.attrs, t.dy, kind)
 
 
 def _of_change(op: Op, change: Any) -> Callable[[Trial, str], Sequence[Any]]:
-    def results(t: Trial, of: str) -> Sequence[Any]:
+    def results(t: Trial, kind: str) -> Sequence[Any]:
         inputs, attrs = change(list(t.inputs), dict(t.attrs))
-        return run(op.definition, inputs, attrs, t.dy, of)
+        return run(op.definition, inputs, attrs, t.dy, kind)
     return results
 
 
 def _in_type(op: Op, dtype: Any) -> Callable[[Trial, str], Sequence[Any]]:
     """The definition on inputs that are rounded to a smaller type."""
-    def results(t: Trial, of: str) -> Sequence[Any]:
+    def results(t: Trial, kind: str) -> Sequence[Any]:
         def rounded(a: Any) -> Any:
             return a.astype(dtype).astype(t.dtype) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
         dy = tuple(map(rounded, as_tuple(t.dy)))
-        return run(op.definition, [rounded(a) for a in t.inputs], t.attrs, dy if isinstance(t.dy, tuple) else dy[0], of)
+        dy = dy if isinstance(t.dy, tuple) else dy[0]
+        return run(op.definition, [rounded(a) for a in t.inputs], t.attrs, dy, kind)
     return results
 
 
 def _of_finish(op: Op, finish: Any) -> Callable[[Trial, str], Sequence[Any]]:
-    return lambda t, of: [None if a is None else finish(a) for a in run(op.definition, t.inputs, t.attrs, t.dy, of)]
+    return lambda t, kind: [None if a is None else finish(a) for a in run(op.definition, t.inputs, t.attrs, t.dy, kind)]
 
 
 def _other_ops(op: Op) -> Iterator[Mistake]:
@@ -108,7 +109,7 @@ def _other_ops(op: Op) -> Iterator[Mistake]:
 
 
 def _of_other(other: Op) -> Callable[[Trial, str], Sequence[Any]]:
-    def results(t: Trial, of: str) -> Sequence[Any]:
+    def results(t: Trial, kind: str) -> Sequence[Any]:
         code = other.ref_forward.__code__
         names = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
         return as_tuple(other.ref_forward(*t.inputs, **{k: v for k, v in t.attrs.items() if k in names})[0])
@@ -118,13 +119,13 @@ def _of_other(other: Op) -> Callable[[Trial, str], Sequence[Any]]:
 def _wrong_gradients(op: Op, index: int) -> Iterator[Mistake]:
     """Mistakes of a backward alone."""
     def upstream(change: Callable[[Any], Any]) -> Callable[[Trial, str], Sequence[Any]]:
-        def results(t: Trial, of: str) -> Sequence[Any]:
+        def results(t: Trial, kind: str) -> Sequence[Any]:
             dy = tuple(None if a is None else change(a) for a in as_tuple(t.dy))
-            return run(op.definition, t.inputs, t.attrs, dy if isinstance(t.dy, tuple) else dy[0], of)
+            return run(op.definition, t.inputs, t.attrs, dy if isinstance(t.dy, tuple) else dy[0], kind)
         return results
 
     def instead(k: int) -> Callable[[Trial, str], Sequence[Any]]:
-        return lambda t, of: [run(op.definition, t.inputs, t.attrs, t.dy, of)[k]]*len(op.inputs)
+        return lambda t, kind: [run(op.definition, t.inputs, t.attrs, t.dy, kind)[k]]*len(op.inputs)
 
     yield Mistake("dy, the upstream gradient, is not used (it counts as 1)", upstream(np.ones_like))
     yield Mistake("the mean of dy is used in place of dy", upstream(lambda a: np.full_like(a, a.mean())))
@@ -134,7 +135,7 @@ def _wrong_gradients(op: Op, index: int) -> Iterator[Mistake]:
             yield Mistake(f"it is the gradient of {name}: the gradients are returned in the wrong order", instead(k))
 
     def swapped_saved(of_y: bool) -> Callable[[Trial, str], Sequence[Any]]:
-        def results(t: Trial, of: str) -> Sequence[Any]:
+        def results(t: Trial, kind: str) -> Sequence[Any]:
             y, saved = op.ref_forward(*t.inputs, **t.attrs)
             x = t.inputs[0]
             old, new = (as_tuple(y)[0], x) if of_y else (x, as_tuple(y)[0])
@@ -146,7 +147,7 @@ def _wrong_gradients(op: Op, index: int) -> Iterator[Mistake]:
     yield Mistake("backward uses x where the result y is needed", swapped_saved(True))
     yield Mistake("backward uses the result y where x is needed", swapped_saved(False))
     yield Mistake("repeated positions overwrite one another, where their gradients must add up (np.add.at)",
-                  lambda t, of: _overwritten(op, t, index))
+                  lambda t, kind: _overwritten(op, t, index))
 
 
 def _overwritten(op: Op, trial: Trial, index: int) -> Sequence[Any]:
