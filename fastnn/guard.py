@@ -6,6 +6,13 @@ all that it may stumble over told as a FastnnError: the first argument that is n
 signature's annotation says, or, where all are, the call and what Python said about it. Where arrays
 stand in the place of tensors, the function is called again with tensors.
 
+    F.affine_grid(None, (1, 1, 2, 2))
+    DTypeError: affine_grid: expected theta as a tensor, got None
+
+    guarded     all errors of a function
+    named       only wrong lists of arguments
+    refuse      called by the tape, about an op's inputs
+
 Nothing is checked before: the words are looked for when something went wrong, so a call that works
 costs some 15 ns more and nothing else. What a function of the user raised (a hook, a kernel of
 `use_kernel`, a module inside a Sequential) passes unchanged.
@@ -35,7 +42,7 @@ FOREIGN: tuple[type[Exception], ...] = (TypeError, ValueError, AttributeError, L
                                         ZeroDivisionError, BufferError, RuntimeError)
 
 
-# Where functions call one another: an error there names the one that was called
+# Functions here call one another: an error names the one that the user called.
 COMPOSING = ("fastnn.ops.", "fastnn.creation", "fastnn.init")
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])

@@ -17,7 +17,7 @@
  *            lgamma   ln Gamma(2 + f) = f p(f) for -3/4 <= f <= 1/2; there by Gamma(x + 1) =
  *                     x Gamma(x); from 8 on Stirling's series; below 0 by Gamma(x) Gamma(1 - x) =
  *                     pi / sin pi x
- *            digamma, trigamma   10 steps of the same recurrence, and Stirling's series derived
+ *            digamma, trigamma   10 steps of the derived recurrence, and the derived series
  * Errors     erf, erfc 4 ulp, erfinv 2, lgamma 3 for x > 0; in float 0.6, but erf 2.5 (r_erf);
  *            digamma, and lgamma below 0, within 5e-16 (1 + |y|)
  * Cost       some 40 (erfc) to 120 (lgamma) multiply-adds.
@@ -36,11 +36,13 @@ FNN_INLINE double FN(nearest)(double x)
     return x < shift ? (x + shift) - shift : x;
 }
 
-/* e^(s + low) for -745.2 <= s <= 709 and a small `low`. The last product makes denormals of what is
- * below the normal numbers, or 0 where they are flushed. */
+/* e^(s + low) for -745.2 <= s <= 709 and a small `low`, as 2^n e^r with n = s / ln 2, rounded.
+ * t = s / ln 2 + 1.5 * 2^52: a double there has steps of 1, so the low bits of t are the integer n.
+ * (n + 1023) << 52 is the exponent field of 2^n. The last product makes denormals of what is below
+ * the normal numbers, or 0 where they are flushed. */
 FNN_INLINE double FN(exp_of)(double s, double low)
 {
-    const double shift = 6755399441055744.0;             /* 1.5 * 2^52: rounds to an integer */
+    const double shift = 6755399441055744.0;             /* 1.5 * 2^52 */
     const FN(double_bits) t = { s * 1.4426950408889634 + shift };
     const double n = t.real - shift;
     /* ln 2 in two parts, the first exact in few bits */
@@ -73,12 +75,13 @@ FNN_INLINE double FN(exp_of_square)(double u, double sign)
     return FN(exp_of)(sign * (high.real * high.real), sign * ((u - high.real) * (u + high.real)));
 }
 
-/* ln x for 0 <= x < infinity; denormals count where they are kept */
+/* ln x for 0 <= x < infinity; denormals count where they are kept. The bits of x less those of
+ * sqrt(1/2), shifted by 52, are n with x = m 2^n and sqrt(1/2) <= m < sqrt 2. */
 FNN_INLINE double FN(log_of)(double x)
 {
     const int denormal = x < 0x1p-1022;
     FN(double_bits) m = { denormal ? x * 0x1p54 : x };
-    const int64_t n = (int64_t)(m.bits - 0x3fe6a09e667f3bcdu) >> 52;             /* of sqrt(1/2) */
+    const int64_t n = (int64_t)(m.bits - 0x3fe6a09e667f3bcdu) >> 52;
     m.bits -= (uint64_t)n << 52;
     const double e = (double)(int32_t)n - (denormal ? 54 : 0), f = m.real - 1;
     const double s = f / (2 + f), z = s * s;                     /* ln(1 + f) = 2 artanh s */
@@ -198,6 +201,8 @@ FNN_INLINE REAL FN(erfinv_of)(double x)
     q = q * t + 1.0576142750003936;
     double y = size * (w > 5 ? v * q : p);
 #if REAL_IS_F64
+    /* Halley: u = (erf y - x) / erf' y; since erf'' = -2 y erf', y -= u / (1 + y u). Far out,
+     * erf y - x = (1 - x) - erfc y, which loses no digits. */
     const double u = y < 0.75 ? 0.75 : y;
     const double near = (FN(erf_near_0)(y) - size) * FN(exp_of_square)(y, 1);
     const double far = rest * FN(exp_of_square)(u, 1) - FN(erfc_scaled)(u);
@@ -258,8 +263,10 @@ FNN_INLINE double FN(stirling)(double u)
 /* ln Gamma(x) for x >= 0 */
 FNN_INLINE double FN(lgamma_above_0)(double x)
 {
-    /* Gamma(x) = (x - 1) ... z Gamma(z) with 3/2 < z <= 5/2 where x > 5/2, or Gamma(2 + f) /
-     * product */
+    /* below 8, Gamma(x) by Gamma(2 + f):
+     *   x < 1/2   Gamma(2 + x) / (x (x + 1))
+     *   x < 5/4   Gamma(1 + x) / x
+     *   else      (x - 1) ... z Gamma(z), z <= 5/2 */
     double z = x, product = 1;
     for (int k = 0; k < 6; k++) {
         const int down = z > 2.5;
@@ -335,6 +342,8 @@ FNN_INLINE double FN(sum_of_ten_squares)(double z)
     return above / below;
 }
 
+/* psi(x) = psi(1 - x) - pi / tan(pi x) below 0, psi(x) = psi(x + 10) - sum_{k<10} 1 / (x + k) below
+ * 10, and from there on psi(x) ~ ln x - 1/(2x) - sum_k B_2k / (2k x^2k), with Bernoulli's B_2k. */
 FNN_INLINE double FN(digamma_in_double)(double x)
 {
     const double size = x < 0 ? -x : x, n = FN(nearest)(size), r = size - n;
@@ -355,6 +364,9 @@ FNN_INLINE double FN(digamma_in_double)(double x)
     return x == 0 ? -1 / x : x != x ? x : y;
 }
 
+/* The derivatives of the same: psi'(x) = pi^2 / sin^2(pi x) - psi'(1 - x), then
+ * psi'(x) = psi'(x + 10) + sum_{k<10} 1 / (x + k)^2, and
+ * psi'(x) ~ 1/x + 1/(2x^2) + sum_k B_2k / x^(2k + 1). */
 FNN_INLINE double FN(trigamma_in_double)(double x)
 {
     const double size = x < 0 ? -x : x, r = size - FN(nearest)(size);

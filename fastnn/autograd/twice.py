@@ -4,7 +4,7 @@ The walk is that of walk.py, with tensors for arrays: each dx is computed by ops
 too. So a gradient can be differentiated, and that one's gradient again. How an op's dx is computed
 depends on what kind of function the op is.
 
-    linear     y = L x, or L(x, w) that is linear in x and in w, as convolution is. Then
+    linear     y = L x, or bilinear, L(x, w) that is linear in x and in w, as convolution is. Then
                dx = L^T dy, whose own gradients need nothing but L and L^T: class Transposed
     a slope    dx = f'(x) dy, a formula in ops
     composed   the same function as a composition of ops that have a rule; the walk goes through it
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Rules", "Transposed", "Zero", "gradients"]
 
-Place = tuple[int, int]                 # (id(node), which output)
+# (id(node), which output). Parents hold (node, output); dicts here are keyed by Place.
+Place = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Rules:
     inputs      op -> {i: which input saved[i] is}, where inputs stand elsewhere
     products    linear ops that multiply their first two inputs; further ones are added
     linear      ops that are linear, though their record has no `linear_in`
-    still       op -> attrs under which the part that does not depend on the inputs is 0
+    still       affine ops, y = L x + c: the attributes under which c is 0, as pad's value
     compiled    ops whose definition saves something else than the inputs: only the kernels' have a
                 rule
     functions   what this file computes with: add, expand and to
@@ -103,7 +104,7 @@ def gradients(outputs: Sequence[Tensor], upstream: Sequence[Tensor], inputs: Seq
             elif t.node in needed:
                 arrive((t.node, t.index), dy)
         while queue:
-            node = heappop(queue)
+            node = heappop(queue)                       # newest first: Node.__lt__
             grads = pending.pop(node)
             _run_hooks(node, grads)
             for index, g in grads.items():
@@ -133,10 +134,10 @@ def _needed(outputs: Iterable[Tensor], wanted: Mapping[Place, Tensor], leaves: M
                 node.check_saved()                      # raises: the graph was used and freed
             seen.add(node)
             waiting += [parent[0] for parent in node.parents if parent.__class__ is tuple]
-    made = {node for node, _ in wanted}
+    makers = {node_id for node_id, _ in wanted}
     needed: set[tape.Node] = set()
     for node in sorted(seen, key=lambda node: node.order):          # parents are older
-        if id(node) in made or any(_is_wanted(parent, needed, wanted, leaves) for parent in node.parents):
+        if id(node) in makers or any(_is_wanted(parent, needed, wanted, leaves) for parent in node.parents):
             needed.add(node)
     return needed
 
@@ -277,7 +278,11 @@ def _composed(function: Callable[..., Any], node: tape.Node, places: Mapping[int
 
 # ---- linear ops ----------------------------------------------------------------------------------
 def _linear(op: Op, attrs: dict[str, Any], node: tape.Node, dy: dict[int, Tensor]) -> Sequence[Tensor | None]:
-    """dx = L^T dy, from what forward saved."""
+    """dx = L^T dy, from what forward saved.
+
+    The inputs of a product that are multiplied with each other are its factors, as x and w of
+    x w + b. What is added to them, as b, is additive: its value does not matter.
+    """
     product = op.name in load().products
     values: list[Any] = []
     factors = []
@@ -396,7 +401,11 @@ class Transposed:
         return values
 
     def _image(self, g: dict[int, Tensor], values: Sequence[Any], dys: Sequence[Tensor]) -> list[Tensor]:
-        """sum_i L(..., g_i, ...), for each output."""
+        """sum_i L(..., g_i, ...), for each output.
+
+        For L(x, w, b) = x w + b it is L(g_x, w, g_b) + L(x, g_w, 0). What is added, as b, enters
+        the first term only, or it would count twice.
+        """
         add, expand = load().functions.add, load().functions.expand
         plain = [v.array() if isinstance(v, Zero) else v for v in values]
         additive = [g.get(i, v) for i, v in enumerate(plain)]

@@ -34,7 +34,8 @@ cdef class guarded:
         self.function, self.call = function, call_guarded
         _update_wrapper(self, function)
 
-    def __call__(self, *args, **kwargs):            # so that the type has the name; C calls `call`
+    # So that the type has the name. connect_guard replaces tp_call, so this body never runs.
+    def __call__(self, *args, **kwargs):
         return self(*args, **kwargs)
 
     def __get__(self, instance, owner):
@@ -56,6 +57,7 @@ cdef class guarded:
         return self
 
 
+# count also has a flag bit; PyVectorcall_NARGS takes it off.
 cdef PyObject *call_guarded(PyObject *self, PyObject *const *args, size_t count, PyObject *names) except NULL:
     cdef PyObject *result = PyObject_Vectorcall(<PyObject *>(<guarded>self).function, args, count, names)
     if result == NULL:
@@ -69,7 +71,7 @@ cdef object rescue(object function, PyObject *const *args, Py_ssize_t count, PyO
     """What `explain` makes of the error that is set."""
     cdef Py_ssize_t i
     try:
-        error_is_set()
+        error_is_set()          # it returns -1 (tape.pxi), and Cython raises the pending error
     except _foreign as error:
         positional = tuple([<object>args[i] for i in range(count)])
         keywords = {}

@@ -48,8 +48,9 @@ def ctc_loss(log_probs: Tensor, targets: Any, input_lengths: Any, target_lengths
 
     Returns
     -------
-    Tensor of shape (N,), or without dimensions. Its gradient is the derivative for any log_probs;
-    PyTorch's takes for granted that they come from log_softmax, and is the same before that.
+    Tensor of shape (N,), or without dimensions. Its gradient is the derivative for any log_probs.
+    PyTorch's is right only if log_probs come from log_softmax. The gradient of the scores before
+    log_softmax is the same in both.
 
     Raises
     ------
@@ -64,7 +65,8 @@ def ctc_loss(log_probs: Tensor, targets: Any, input_lengths: Any, target_lengths
     labelling unsegmented sequence data with recurrent neural networks".
 
     >>> import fastnn as nn
-    >>> log_probs = nn.tensor([[0.5, 0.5], [0.5, 0.5]]).log()       # blank, and one label
+    >>> log_probs = nn.tensor([[0.5, 0.5], [0.5, 0.5]]).log()       # of the blank, and of label 1
+    >>> # three of the four ways say label 1 (1 1, blank 1, 1 blank): e^y = 1 / 0.75
     >>> nn.functional.ctc_loss(log_probs, nn.tensor([1]), (2,), (1,), reduction="sum").exp()
     tensor(1.3333)
     """
@@ -85,7 +87,7 @@ def ctc_loss(log_probs: Tensor, targets: Any, input_lengths: Any, target_lengths
     if labels.size and not (0 <= labels.min() and labels.max() < C):
         raise RangeError("a label is none of the classes", who="ctc_loss", expected=f"0 <= label < {C}",
                          got=int(labels.min() if labels.min() < 0 else labels.max()))
-    loss = neg(said(x, labels, steps, numbers, blank))
+    loss = neg(log_likelihood(x, labels, steps, numbers, blank))
     if zero_infinity:
         loss = where(wrapped(np.isposinf(loss._data)), 0.0, loss)
     if reduction == "mean":
@@ -96,36 +98,43 @@ def ctc_loss(log_probs: Tensor, targets: Any, input_lengths: Any, target_lengths
 
 
 # ---- what the function consists of ---------------------------------------------------------------
-def said(x: Tensor, labels: np.ndarray, steps: np.ndarray, numbers: np.ndarray, blank: int) -> Tensor:
-    """The logarithm of the probability of each target: the forward recursion over blank, label,
-    blank, label, ..., blank.
+def log_likelihood(x: Tensor, labels: np.ndarray, steps: np.ndarray, numbers: np.ndarray, blank: int) -> Tensor:
+    """The logarithm of the probability of each target, by the forward recursion.
+
+    l is blank, label, blank, label, ..., blank. alpha_t(s) is the probability of all ways through l
+    that are at position s in step t:
+
+        alpha_t(s) = p_t(l_s) [alpha_{t-1}(s) + alpha_{t-1}(s-1) + may_skip_s alpha_{t-1}(s-2)]
+
+    may_skip_s is 1 where a way may leave out the blank at s-1, because the labels beside it differ.
+    All is in logarithms, so that products are sums, and the sum is a logsumexp.
     """
     T, N, _ = x.shape
-    places = 2 * labels.shape[1] + 1
-    symbols = np.full((N, places), blank, np.int64)
-    symbols[:, 1::2] = labels
-    # a blank may be left out between two labels that differ
-    leap = np.zeros((N, places), bool)
-    leap[:, 2:] = (symbols[:, 2:] != blank) & (symbols[:, 2:] != symbols[:, :-2])
-    may_leap, never = wrapped(leap), wrapped(np.full((N, 2), -np.inf, x.dtype))
-    chances = gather(x, 2, expand(wrapped(symbols), T, N, places))
-    begin = np.zeros((N, places), bool)
+    positions = 2 * labels.shape[1] + 1
+    l = np.full((N, positions), blank, np.int64)
+    l[:, 1::2] = labels
+    differs = np.zeros((N, positions), bool)
+    differs[:, 2:] = (l[:, 2:] != blank) & (l[:, 2:] != l[:, :-2])
+    may_skip, never = wrapped(differs), wrapped(np.full((N, 2), -np.inf, x.dtype))
+    log_p = gather(x, 2, expand(wrapped(l), T, N, positions))
+    # a way begins with the first blank or with the first label
+    begin = np.zeros((N, positions), bool)
     begin[:, 0] = True
     begin[:, 1:2] = (numbers > 0)[:, None]
-    state = wrapped(np.where(begin, 0, -np.inf).astype(x.dtype))
+    alpha = wrapped(np.where(begin, 0, -np.inf).astype(x.dtype))
     for t in range(T):
         if t:
-            before = cat([never, state], 1)
-            ways = [state, getitem(before, (slice(None), slice(1, places + 1))),
-                    where(may_leap, getitem(before, (slice(None), slice(0, places))), float("-inf"))]
-            new = add(logsumexp(stack(ways), 0), getitem(chances, t))
+            before = cat([never, alpha], 1)
+            ways = [alpha, getitem(before, (slice(None), slice(1, positions + 1))),
+                    where(may_skip, getitem(before, (slice(None), slice(0, positions))), float("-inf"))]
+            new = add(logsumexp(stack(ways), 0), getitem(log_p, t))
         else:
-            new = add(state, getitem(chances, t))
-        state = new if (steps > t).all() else where(wrapped((steps > t)[:, None]), new, state)
+            new = add(alpha, getitem(log_p, t))
+        alpha = new if (steps > t).all() else where(wrapped((steps > t)[:, None]), new, alpha)
     # it ends with the last label, or with the blank behind it
     rows = np.arange(N)
-    ends = [getitem(state, (rows, 2 * numbers)),
-            where(wrapped(numbers > 0), getitem(state, (rows, np.maximum(2 * numbers - 1, 0))), float("-inf"))]
+    ends = [getitem(alpha, (rows, 2 * numbers)),
+            where(wrapped(numbers > 0), getitem(alpha, (rows, np.maximum(2 * numbers - 1, 0))), float("-inf"))]
     return logsumexp(stack(ends), 0)
 
 

@@ -26,15 +26,16 @@ from .shape import reshape, unsqueeze
 __all__ = ["affine_grid", "grid_sample"]
 
 MODES, PADDINGS = ("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection")
-A = -0.75                                           # of Keys' kernel
+A = -0.75                                           # a of Keys' kernel (Keys, 1981)
 
 
 def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
     r"""The places where each pixel of an output looks, after an affine map: for `grid_sample`.
 
-    .. math:: grid_{pq} = \theta\, (u_q, v_p, 1)^T
+    .. math:: grid_{pq} = \theta\, (x^t_q, y^t_p, 1)^T
 
-    u and v go from -1 to 1, from the left to the right and from the top to the bottom.
+    x^t and y^t are the place of a pixel in the output. They go from -1 to 1, from the left to the
+    right and from the top to the bottom.
 
     Parameters
     ----------
@@ -74,6 +75,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     lines = []
     for n in reversed(sizes[2:]):                   # x first
         line = np.linspace(-1, 1, n) if n > 1 else np.zeros(1)
+        # else the centres of n pixels of width 2/n: (2q + 1)/n - 1
         lines.append(line if align_corners else line * (n - 1) / n)
     places = np.meshgrid(*reversed(lines), indexing="ij")
     base = np.stack([*reversed(places), np.ones(sizes[2:])], -1).reshape(1, -1, axes + 1)
@@ -84,10 +86,16 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mod
                 align_corners: bool | None = None) -> Tensor:
     r"""The image read at the places of a grid, between pixels by their neighbours.
 
-    .. math:: y_{ncpq} = \sum_{ij} w(v_{npq} - i)\, w(u_{npq} - j)\, x_{ncij}
+    .. math:: y_{ncpq} = \sum_{ij} w(v_{npq} - i)\, w(u_{npq} - j)\, x_{ncij}, \qquad
+        u = \frac{(x + 1) W - 1}{2} \;\text{ or, aligned, }\; \frac{(x + 1)(W - 1)}{2}
 
-    u and v are the grid's x and y in pixels, and w is that of `interpolate`: a triangle, or Keys'
-    kernel. Volumes have a third direction.
+    u is the grid's x in pixels, and likewise v its y, with H. Volumes have a third direction. The
+    kernel w depends on the mode: in "nearest" it picks the pixel at the rounded u and v; in
+    "bilinear" and in "bicubic" (Keys, with a = -3/4) it is
+
+    .. math:: w(t) = \max(0, 1 - |t|), \qquad w(t) = \begin{cases}
+        (a + 2) |t|^3 - (a + 3) |t|^2 + 1 & |t| \le 1 \\
+        a |t|^3 - 5a |t|^2 + 8a |t| - 4a & 1 < |t| < 2 \\ 0 & \text{else} \end{cases}
 
     Parameters
     ----------
@@ -115,7 +123,7 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mod
     Cost: 1, 4 (of volumes 8) or 16 pixels for each number, gathered in NumPy.
 
     Reference: Jaderberg, Simonyan, Zisserman, Kavukcuoglu (2015), "Spatial transformer networks",
-    arXiv:1506.02025.
+    arXiv:1506.02025; Keys (1981), "Cubic convolution interpolation for digital image processing".
 
     >>> import fastnn as nn
     >>> x = nn.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
@@ -169,7 +177,10 @@ def taps(places: Tensor, n: int, mode: str, padding: str, align_corners: bool) -
     if mode == "nearest":
         return [tap(np.rint(at), None, n)]
     below = np.floor(at)
-    t = sub(where(wrapped(np.isfinite(pixels._data) & (at == pixels._data)), pixels, wrapped(at)), wrapped(below))
+    # the value of t is at - below; its gradient is that of pixels, but none where `representable`
+    # replaced the place
+    same = wrapped(np.isfinite(pixels._data) & (at == pixels._data))
+    t = sub(where(same, pixels, wrapped(at)), wrapped(below))
     if mode == "bilinear":
         return [tap(below, rsub(t, 1.0), n), tap(below + 1, t, n)]
     found = []
@@ -190,6 +201,7 @@ def keys(t: Tensor, inner: bool) -> Tensor:
     """Keys' kernel at t from 0 to 1, or, not inner, from 1 to 2."""
     if inner:                                       # ((a + 2) t - (a + 3)) t^2 + 1
         return add(mul(mul(sub(mul(t, A + 2), A + 3), t), t), 1.0)
+    # ((a t - 5a) t + 8a) t - 4a
     return sub(mul(add(mul(sub(mul(t, A), 5 * A), t), 8 * A), t), 4 * A)
 
 
@@ -200,7 +212,11 @@ def representable(at: np.ndarray) -> np.ndarray:
 
 
 def moved(pixels: Tensor, n: int, padding: str, align_corners: bool) -> Tensor:
-    """Places outside moved to the border, or mirrored."""
+    """Places outside moved to the border, or mirrored.
+
+    Written as slope * pixels + rest, with both constants, so that the tape sees the slope 1, -1 or
+    0.
+    """
     if padding == "zeros":
         return pixels
     x = pixels._data
@@ -213,7 +229,11 @@ def moved(pixels: Tensor, n: int, padding: str, align_corners: bool) -> Tensor:
 
 
 def value_and_slope(x: np.ndarray, n: int, padding: str, align_corners: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Where a place outside goes, and how fast it moves: 1, -1, or 0 at the border."""
+    """Where a place outside goes, and how fast it moves: 1, -1, or 0 at the border.
+
+    low is the first mirror, and span the distance to the other. After an even number of spans the
+    image runs forward, after an odd one backward.
+    """
     slope = np.ones_like(x)
     with np.errstate(invalid="ignore", over="ignore"):
         if padding == "reflection":

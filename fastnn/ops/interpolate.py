@@ -38,8 +38,9 @@ def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode:
     .. math:: y_{pq} = \sum_{ij} w(u_p - i)\, w(v_q - j)\, x_{ij}, \qquad
         u_p = \frac{H}{P} (p + \tfrac12) - \tfrac12 \;\text{ or, aligned, }\; \frac{H - 1}{P - 1} p
 
-    and likewise v; the kernel w is a step, a hat or a cubic curve, and beyond the border the border
-    goes on. "area" is the mean over the pixels that an output covers.
+    and likewise v. The kernel w is a step, the hat max(0, 1 - |t|), or Keys' cubic, which stands
+    at `grid_sample`. Beyond the border the border goes on. "area" is the mean over the pixels that
+    an output covers.
 
     Parameters
     ----------
