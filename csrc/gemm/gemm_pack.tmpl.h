@@ -25,20 +25,20 @@ enum { GEMM_NV = 2 };       /* vectors in a row of a tile; chosen: MR x 2 sums f
 
 #undef GEMM_MR
 #undef GEMM_VL
-#if VSUMS == 16 && !REAL_IS_F64
+/* The most rows in a tile. Bound: the sums, MR x GEMM_NV vectors, are as many as registers hold. */
+#if VSUMS == 16
 #  define GEMM_MR 8                                 /* arm64 */
 #elif VSUMS == 28 && !REAL_IS_F64
-#  define GEMM_MR 14                                /* most rows in a tile: 14 x 2 accumulators of
-                                                       32 registers */
+#  define GEMM_MR 14
 #else
-#  define GEMM_MR 6                                 /* 6 x 2 of 16; also for double with 32, to
+#  define GEMM_MR 6                                 /* 16 registers; also for double with 32, to
                                                        build quickly */
 #endif
 /* VL as a constant for array sizes */
 #define GEMM_VL (VBYTES ? VBYTES / sizeof(REAL) : 1)
 #define GEMM_NR (GEMM_NV * VL)
-#define GEMM_LINE (VBYTES < 64 ? 2 : 1)             /* vectors in a cache line, but at most
-                                                       GEMM_NV */
+#define GEMM_LINE (VBYTES < 64 ? 2 : 1)             /* vectors in a cache line of 64 bytes; bound:
+                                                       GEMM_NV at most */
 
 #include "core/transpose.tmpl.h"
 
