@@ -18,7 +18,7 @@ pytestmark = needs_sources
 
 CODE, PROSE = 120, 100
 SOURCES = {"csrc": (".c", ".h"), "fastnn": (".py", ".pyi", ".pyx", ".pxi"), "tests": (".py", ".c", ".h"),
-           "tools": (".py",), "benchmarks": (".py",), "examples": (".py",)}
+           "tools": (".py",), "benchmarks": (".py",), "examples": (".py",), "docs": (".css", ".js")}
 # what stands before a docstring
 BEGINS = {None, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
 
@@ -31,7 +31,7 @@ DIALECT = {
     r"\bin work at once\b|\bin work at a time\b": "in flight",
 }
 # Arguments of a function, at most: where there are more, a struct or a record gives them names. What users and bindings
-# call keeps the arguments that it has.
+# call keeps the arguments that it has: docs/design/kernels.md says why of a kernel's row.
 ARGUMENTS = 10
 CALLED = {"fit", "__init__", "embedding_bag"}       # layers, optimisers, functions with PyTorch's signatures
 SPOKEN = {"csrc": (".c", ".h"), "fastnn": (".py", ".pxi", ".pyx", ".pyi"), "docs": (".md",), "examples": (".py",),
@@ -86,8 +86,9 @@ def prose_of_cython(text: str) -> set[int]:
 
 
 def too_wide(path: Path, text: str) -> list[str]:
-    prose = {".c": prose_of_c, ".h": prose_of_c, ".pyx": prose_of_cython, ".pxi": prose_of_cython}.get(
-        path.suffix, prose_of_python)(text)
+    readers = {**dict.fromkeys((".c", ".h", ".css", ".js"), prose_of_c),
+               **dict.fromkeys((".pyx", ".pxi"), prose_of_cython)}
+    prose = readers.get(path.suffix, prose_of_python)(text)
     found = []
     for number, line in enumerate(text.splitlines(), 1):
         limit = PROSE if number in prose else CODE
@@ -246,6 +247,8 @@ def test_the_checks_can_fail():
     for name, behind in (("a.c", "int x;  /* " + "word "*20 + "*/\n"), ("a.h", "int x;  /* a\n" + "b "*51 + "*/\n"),
                          ("a.py", "x = 1  # " + "word "*20 + "\n"), ("a.pxi", "x = '#'  # " + "word "*20 + "\n")):
         assert too_wide(Path(name), behind), name
+    for name in ("a.css", "a.js"):
+        assert too_wide(Path(name), "a { " + "b: c; "*20 + "}\n") and too_wide(Path(name), "/* " + "word "*20 + "*/\n")
     assert not too_wide(Path("a.py"), "# see https://" + "x"*120 + "\n")
     eleven = ", ".join(f"int a{i}" for i in range(11))
     assert trains_of_c(f"/* f */ static void FN(f_##n)({eleven})\n{{ }}") == ["f_##n has 11 arguments"]
