@@ -60,6 +60,7 @@
 #  include <sys/mman.h>
 #endif
 
+/* Bytes. Bound: by processors and systems. */
 #define ALIGNMENT ((size_t)64)                     /* a cache line */
 #define HUGE_PAGE ((size_t)2 << 20)                /* of Linux, on x86-64 */
 #define PAGE_BYTES ((size_t)64 << 10)              /* a multiple of every usual page size */
@@ -77,6 +78,8 @@
 #  define SANITIZED 0
 #endif
 
+/* Bytes of address space that are taken from the system at a time; chosen: much, as nothing can
+ * be joined across the ends. */
 #if SANITIZED
 #  define CHUNK_BYTES ((size_t)0)           /* as long as the buffer that it is for */
 #elif defined(_WIN32) || SIZE_MAX <= 0xffffffffu
@@ -158,10 +161,11 @@ _Static_assert(sizeof(piece) <= HEADER_BYTES, "what follows the header must be a
 enum { IN_USE = 0x55534544, FREE = 0x46524545 };   /* odd values: debug builds notice a wrong
                                                       pointer */
 
+/* Chosen: 4 classes for each power of 2, from a KiB on; more than MAX_BYTES is absurd. */
 #define UNIT_LOG2 10
-#define UNIT ((size_t)1 << UNIT_LOG2)
+#define UNIT ((size_t)1 << UNIT_LOG2)   /* bytes: lengths of pieces are multiples of it */
 #define SIZE_CLASSES (4 * ((int)sizeof(size_t) * 8 - UNIT_LOG2))
-#define MAX_BYTES (SIZE_MAX / 4)    /* more is absurd, and would overflow the arithmetic below */
+#define MAX_BYTES (SIZE_MAX / 4)    /* more would overflow the arithmetic below */
 #define MAX_TRIES 32                /* pieces of the list that may, but need not, be long enough;
                                        chosen: the search stays short */
 #define WINDOW 4096                 /* acquisitions; chosen: a step's, see Bounds */
@@ -488,6 +492,7 @@ typedef struct {
     beyond *last;                                  /* NULL nearly always */
 } arena;
 
+/* Bytes of a thread's stack; bound: what kernels may hold, and a page or two for alignment. */
 #define ARENA_BYTES (FNN_SCRATCH_BYTES + ((size_t)64 << 10))
 
 #if defined(_WIN32)

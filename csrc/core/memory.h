@@ -20,7 +20,8 @@ size_t fnn_buffer_limit(void);              /* at first FASTNN_CACHE_MB, else 51
 /* ---- Scratch: this thread's own stack of temporary memory, for packed panels and the like. --- */
 
 /* What one thread should hold at most at one time: more comes from the buffers, slowly. Inside a
- * parallel loop that includes what the caller holds around it: the caller runs blocks too. */
+ * parallel loop that includes what the caller holds around it: the caller runs blocks too. Chosen:
+ * as an L3 cache; the kernels' own bounds keep below it. */
 #define FNN_SCRATCH_BYTES ((size_t)32 << 20)
 
 /* 1 when this thread has its scratch memory, 0 when the system refuses it. Call it before a kernel,

@@ -61,9 +61,10 @@
 #  include <xmmintrin.h>
 #endif
 
-/* Chosen. */
+/* Chosen, by orders of magnitude. */
 #define SPIN_NS 50000                  /* how long to watch before parking: 25 wake-ups */
 #define RETRY_LOOPS 1000               /* after so many loops a worker that failed is tried again */
+#define SPIN_LOOKS 32                  /* looks to each reading of the clock, which takes longer */
 #define STACK_BYTES ((size_t)2 << 20)  /* of a worker; macOS and musl give much less unasked */
 
 typedef struct {
@@ -167,11 +168,11 @@ static int64_t now_ns(void)
 
 typedef struct { int64_t until; int looks; } spin_timer;       /* starts as {0, 0} */
 
-/* One short pause; 0 when the time to watch is over. The clock is read at every 32nd look only. */
+/* One short pause; 0 when the time to watch is over. */
 static int spin(spin_timer *s)
 {
     cpu_pause();
-    if (++s->looks % 32 != 0)
+    if (++s->looks % SPIN_LOOKS != 0)
         return 1;
     int64_t now = now_ns();
     if (s->until == 0)

@@ -61,7 +61,7 @@ static int processors_allowed(void)
 }
 
 #if defined(__linux__)
-#define PATH_BYTES 4352                            /* PATH_MAX and a file name */
+#define PATH_BYTES 4352                            /* bound: PATH_MAX and a file name */
 
 /* The text of a small file; "" if it cannot be read. */
 static void read_line(char *text, int size, const char *directory, const char *name)

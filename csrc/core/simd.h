@@ -68,7 +68,7 @@
 #define VL ((fnn_size)(VBYTES ? VBYTES / sizeof(REAL) : 1))
 /* How many vectors of sums a tile may have: of 32 registers 28 where a multiply-add reads a number
  * and spreads it by itself, 16 to 20 on arm64, where it takes registers of its own and GCC puts
- * sums into memory from 20 on; of 16 registers 12. */
+ * sums into memory from 20 on; of 16 registers 12. Counted, in what compilers make. */
 #if defined(__aarch64__)
 #  define VSUMS 16
 #else

@@ -99,7 +99,8 @@ MAP2(silu_backward, dy, x, dy * FN(silu_slope)(x))
 
 /* With e = e^x and q = e (e + 2), without cancellation:
  *     tanh(ln(1 + e)) = ((1 + e)^2 - 1) / ((1 + e)^2 + 1) = q / (q + 2)
- * From MISH_HIGH on it is 1 to the last digit, and so is the slope; up to MISH_LOW e is 0. */
+ * From MISH_HIGH on it is 1 to the last digit, and so is the slope; up to MISH_LOW e is 0.
+ * Bound: the digits and the range of REAL. */
 #define MISH_LOW R(REAL_IS_F64 ? -750 : -88)
 #define MISH_HIGH R(REAL_IS_F64 ? 40 : 20)
 FNN_INLINE REAL FN(mish_value)(REAL x)

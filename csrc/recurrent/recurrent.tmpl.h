@@ -88,8 +88,8 @@ enum {
 };
 #endif
 
-/* The registers in a slice of a forward panel: one for each of 4 or 3 gates, or 4 of the only
- * one */
+/* The registers in a slice of a forward panel; bound: one for each of 4 or 3 gates, or 4 of the
+ * only one */
 #undef REC_VECTORS
 #define REC_VECTORS (REC_GATES == 3 ? 3 : 4)
 #undef REC_UNITS
@@ -97,8 +97,8 @@ enum {
 #undef REC_PIECES
 #define REC_PIECES fnn_recurrent_pieces(REC_GATES)  /* of H numbers in a row of dz */
 #undef REC_SUMS
-#define REC_SUMS (VSUMS == 28 ? 24 : VSUMS)         /* registers of sums; the rest is for the panel
-                                                       and for what it is multiplied by */
+#define REC_SUMS (VSUMS == 28 ? 24 : VSUMS)         /* registers of sums; bound: the rest is for the
+                                                       panel and what it is multiplied by */
 #include "core/transpose.tmpl.h"
 
 typedef struct FN(recurrence) FN(recurrence);

@@ -71,34 +71,54 @@ def test_headings_begin_a_line():
     assert not found
 
 
-# What is no choice: a code, a flag, a limit that users are told, and what an algorithm is.
+# What is no choice: a code, a flag, a limit that users are told, what an algorithm is, what follows
+# from the level and the type, and what is said beside it in other words.
 GIVEN = {"FROM_ROWS", "BY_ROWS", "BY_COLUMNS", "FNN_GEMM_ADD", "FNN_GEMM_RELU", "FNN_POOL_NONE", "FNN_MAX_DIMS",
          "FNN_F32", "FNN_F64", "FNN_PORTABLE", "FNN_AVX2", "FNN_AVX512", "FNN_LEVELS", "FNN_PLAIN", "IN_USE", "FREE",
-         "WINO_OUT", "WINO_IN", "WINO_PRODUCTS", "WINO_KINDS", "WINO_SETS", "WINO_PIXELS"}
+         "WINO_OUT", "WINO_IN", "WINO_PRODUCTS", "WINO_KINDS", "WINO_SETS", "WINO_PIXELS",
+         "VBYTES", "VL", "V_ELEMENTS", "GEMM_VL", "TRANSPOSE_LANES", "TRANSPOSE_ROUNDS", "TRANSPOSE_BLOCK",
+         "HALF_LANES", "GEMM_LEAST", "REC_GATES", "REC_JOINT", "SQRT_2_PI", "FLUSH", "FNN_MAX_THREADS",
+         "WINO_MR", "WINO_NR", "WINO_V_BYTES"}
 MARKED = re.compile(r"\b(timed|bound|chosen|counted)\b", re.I)
 PART = re.compile(r"/\*.*?\*/|\b([A-Z]\w+) *=", re.S)
+DEFINE = re.compile(r"/\*.*?\*/|^#[ ]*define ([A-Z]\w*)[ ]+(?:(?!/\*)[^\n])+", re.S | re.M)
+# A number, made of numbers and of other constants; 0 and 1 are switches.
+NUMBER = re.compile(r"(?![01]u?$)(?=.*\b\d)(?:[-+*/%()<>?:=!&|. ]|\b\d[\w.]*|\b[A-Z][A-Z0-9_]*\b"
+                    r"|\b(?:size_t|int|sizeof|fnn_size|uint64_t)\b)+$")
+
+
+def silent(text: str, part: re.Pattern) -> list[str]:
+    """The constants of which no comment says where they come from: neither the one behind, nor one
+    that it leads on to, nor the last one above.
+    """
+    found = []
+    parts = list(part.finditer(text))
+    alone = [not text[:each.start()].rpartition("\n")[2].strip() for each in parts]
+    for i, each in enumerate(parts):
+        if not each[1] or each[1] in GIVEN:
+            continue
+        above = [parts[j][0] for j in range(i) if not parts[j][1] and alone[j]]
+        said = ""
+        for j in range(i + 1, len(parts)):
+            if not parts[j][1] and not alone[j]:
+                said += parts[j][0]
+                if not re.search(r"[,:;]\s*\*/$", said):
+                    break
+        if not MARKED.search(said) and not (above and MARKED.search(above[-1])):
+            found.append(each[1])
+    return found
 
 
 def unmarked(text: str) -> list[str]:
-    """The constants in enums of which no comment says where they come from: neither the one behind,
-    nor one that it leads on to, nor the last one above.
+    """The silent ones of the enums, and of the macros that are numbers. A comment above these holds
+    up to the next blank line.
     """
     found = []
     for enum in re.finditer(r"(?:/\*(?:(?!\*/).)*\*/\n)?^enum \{.*?\};(?:[ \t]*/\*.*?\*/)?", text, re.M | re.S):
-        parts = list(PART.finditer(enum[0]))
-        alone = [not enum[0][:part.start()].rpartition("\n")[2].strip() for part in parts]
-        for i, part in enumerate(parts):
-            if not part[1] or part[1] in GIVEN:
-                continue
-            above = [parts[j][0] for j in range(i) if not parts[j][1] and alone[j]]
-            said = ""
-            for j in range(i + 1, len(parts)):
-                if not parts[j][1] and not alone[j]:
-                    said += parts[j][0]
-                    if not re.search(r"[,:;]\s*\*/$", said):
-                        break
-            if not MARKED.search(said) and not (above and MARKED.search(above[-1])):
-                found.append(part[1])
+        found += silent(enum[0], PART)
+    for block in re.split(r"\n\s*\n", text):
+        values = {each[1]: each[0].partition(each[1])[2].strip() for each in DEFINE.finditer(block) if each[1]}
+        found += [name for name in silent(block, DEFINE) if NUMBER.match(values[name])]
     return found
 
 
@@ -121,8 +141,18 @@ enum {
     BARE = 5,       /* elements */
     LAST = 6        /* elements */
 };
+
+/* Bound: the stack. */
+#define NAMED 7
+#define SAID ((size_t)8 << 20)      /* bytes, */
+#define TOO (2 * SAID)              /* or so many; chosen */
+#define SWITCH 1
+#define CALL f(9)
+
+#define NAKED (LAST > 4 ? 2 : 3)    /* elements */
+#  define TIMES 0.5
 """
-    assert unmarked(text) == ["BARE", "LAST"]
+    assert unmarked(text) == ["BARE", "LAST", "NAKED", "TIMES"]
 
 
 def test_what_is_missing_is_noticed():
