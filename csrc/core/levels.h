@@ -1,27 +1,27 @@
 /* levels.h -- compile one template for every instruction-set level and both types.
  *
- * A kernel file, say pool2d.c, is four lines:
+ * A kernel file, say gemm.c, is four lines, and some add entry points of their own:
  *
- *     #define KERNELS "pool/pool2d.h"
+ *     #define KERNELS "gemm/gemm.h"
  *     #include "fastnn.h"
- *     #define TEMPLATE "pool/pool2d.tmpl.h"
+ *     #define TEMPLATE "gemm/gemm.tmpl.h"
  *     #include "core/levels.h"
  *
  * KERNELS names the header with its rows, the only one of kernels.h that is read here: so a new row
  * recompiles only its own family. If the template calls kernels of another family, as conv2d.tmpl.h
  * does with FN(gemm), `#define CALLS "gemm/gemm.h"` names the header of those.
  *
- * The file pool2d.tmpl.h holds the one body. It is included once per level and type with these
+ * The file gemm.tmpl.h holds the one body. It is included once per level and type with these
  * names set:
  *
  *     REAL          float or double
- *     FN(name)      the name of this version of a function: FN(max_pool2d_forward) becomes
- *                   fnn_max_pool2d_forward_f32__avx2 and so on
+ *     FN(name)      the name of this version of a function: FN(linear_forward) becomes
+ *                   fnn_linear_forward_f32__avx2 and so on
  *     VBYTES        bytes of a vector register at this level (0: no vector types)
  *     REAL_IS_F64   0 or 1, for #if
  *
  * Everything in a template must be named through FN(), static helpers and types too, because all
- * versions share one file. So the way to find a function is to search for FN(max_pool2d_forward),
+ * versions share one file. So the way to find a function is to search for FN(linear_forward),
  * without the fnn_ that callers write. The level's instructions are enabled by a pragma around the
  * include, so no file needs flags of its own.
  */
