@@ -7,7 +7,8 @@
  *            db[k]       = sum_{n,p,q}     dy[n,k,p,q]
  *            with i = p*sh - ph + r*dh and j = q*sw - pw + s*dw, and x = 0 outside the image
  * Symbols    window.h; Cg = C/G channels and Kg = K/G filters in each of G groups; a tap is one
- *            (c,r,s) of a filter, taps = Cg*R*S
+ *            (c,r,s) of a filter, taps = Cg*R*S. The dilation is dh and dw in the formulas and
+ *            g->dh and g->dw in code; dw alone is the gradient of w.
  * Layout     x [N][C][H][W]   w [K][Cg][R][S]   b [K]   y [N][K][P][Q]
  * Method     conv2d_choose.h has the order in which methods are tried, conv2d.h the map of their
  *            files. Each file tells how its method works.
@@ -32,6 +33,12 @@ typedef struct {
     fnn_size filters, filter_blocks;    /* columns, y: filters in a block, blocks in a group */
     fnn_size channels, channel_blocks;  /* columns, dx: channels in a block, blocks in a group */
 } conv_args;
+
+enum {
+    FLIP_CHANNELS = 8,  /* channels in a block, at least; chosen: so that w is read in runs */
+    PARTS_COPY = 8192   /* elements of dw in a block, of as many parts as there are; chosen: an
+                           eighth of CONV_COPY */
+};
 #endif
 
 /* ---- the flipped filters, with which dx is the y of another convolution ---------------------- */
@@ -57,7 +64,7 @@ static void FN(conv_flip_block)(void *ctx, fnn_size begin, fnn_size end)
 static void FN(conv_flip)(REAL *flipped, const REAL *w, const fnn_window *back)
 {
     FN(conv_flip_args) args = { flipped, w, back->K / back->G, back->C / back->G, back->R * back->S };
-    fnn_parallel_for(back->K, fnn_max(8, 65536 / (args.Kg * args.RS)), FN(conv_flip_block), &args);
+    fnn_parallel_for(back->K, fnn_max(FLIP_CHANNELS, CONV_COPY / (args.Kg * args.RS)), FN(conv_flip_block), &args);
 }
 
 /* ---- partial sums of dw ---------------------------------------------------------------------- */
@@ -81,7 +88,7 @@ static void FN(conv_add_parts)(REAL *dw, const REAL *parts, fnn_size count, cons
     const fnn_size weights = g->K * conv_taps(g);
     FN(conv_sum_args) sum = { dw, parts, count, weights };
     if (count > 1)
-        fnn_parallel_for(weights, 8192, FN(conv_sum_parts), &sum);
+        fnn_parallel_for(weights, PARTS_COPY, FN(conv_sum_parts), &sum);
 }
 
 #include "conv/interleave.tmpl.h"
@@ -219,7 +226,7 @@ static void FN(conv_db_block)(void *ctx, fnn_size begin, fnn_size end)
 static void FN(conv_db)(REAL *db, const REAL *dy, fnn_size N, fnn_size K, fnn_size PQ)
 {
     FN(conv_db_args) args = { db, dy, N, K, PQ };
-    fnn_parallel_for(K, fnn_max(1, 65536 / fnn_max(1, N * PQ)), FN(conv_db_block), &args);
+    fnn_parallel_for(K, fnn_max(1, CONV_COPY / fnn_max(1, N * PQ)), FN(conv_db_block), &args);
 }
 
 void FN(conv2d_backward)(REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w, REAL *workspace,

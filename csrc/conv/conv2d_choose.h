@@ -72,6 +72,10 @@ static conv_method conv_choose(const fnn_window *g, conv_result result)
 enum {
     CONV_WORK = 1 << 21,    /* multiply-adds worth a block of their own: some 20 microseconds;
                                chosen */
+    CONV_SHARED_WORK = 4 * CONV_WORK,   /* multiply-adds in a piece that all threads share, where
+                                           there are fewer than CONV_BLOCKS pieces; chosen */
+    CONV_COPY = 1 << 16,    /* elements that are worth a block where they are copied or added only:
+                               some 20 microseconds; chosen */
     CONV_BLOCKS = 8,        /* blocks to aim at, so that 2, 4 and 8 threads have equal work;
                                chosen */
     CONV_UNIT = 32          /* block sizes are multiples of this; chosen: whole tiles of the
@@ -123,8 +127,11 @@ enum {
     FEW_FILTERS_MOST = 1 << 14, /* filters; bound: 8 MiB of sums in double precision */
     FEW_COLUMNS = 1 << 19,      /* elements of the column matrix; bound: 4 MiB in double
                                    precision */
-    FEW_FRAME = 1 << 16         /* elements of one channel's planes, of all images, with padding;
+    FEW_FRAME = 1 << 16,        /* elements of one channel's planes, of all images, with padding;
                                    bound: places in them are 32-bit numbers */
+    FEW_COPY = CONV_COPY / 4,   /* elements of the column matrix worth a block; chosen: they are
+                                   copied in pieces of 1 to 8 */
+    FEW_WORK = CONV_WORK / 2    /* multiply-adds worth a block; chosen: panels are few */
 };
 
 static inline int conv_y_is_few(const fnn_window *g)
@@ -156,8 +163,13 @@ enum {
                                        MiB in double precision */
     PIXELS_PHASES = 16, /* phases of dx, rows times columns of strides; bound: an array on the
                            stack */
-    PIXELS_TAPS = 288   /* taps in a block: with 32 filters 36 KiB of floats, so that a panel stays
+    PIXELS_TAPS = 288,  /* taps in a block: with 32 filters 36 KiB of floats, so that a panel stays
                            in an L1 cache; chosen. Also the tallest and widest window */
+    PIXELS_COPY = 2 * CONV_COPY,    /* elements of a frame worth a block; chosen: rows of zeros
+                                       among them cost little */
+    PIXELS_PACK = CONV_COPY / 16,   /* taps of packed filters worth a block, up to 16 elements each;
+                                       chosen */
+    PIXELS_WORK = CONV_WORK / 2     /* multiply-adds worth a block; chosen: frames are few */
 };
 
 /* It wins where columns would cost much to make: many taps, or strides; and over the direct method
@@ -235,6 +247,10 @@ enum {
                                    could serve: half a MiB of floats, half of an L2 cache; chosen */
     DIRECT_PLANE = 1 << 20,     /* elements of one plane with padding, for depthwise; bound: 8 MiB
                                    of doubles */
+    DIRECT_RUN = 1024,          /* elements of frame rows whose sums are made together; chosen: 16
+                                   KiB of floats with 4 filters, a third of an L1 cache */
+    DIRECT_WORK = CONV_WORK / 8,    /* elements copied and multiply-adds worth a block: some 5
+                                       microseconds; chosen */
     DIRECT_SEEN = 3,            /* length of a frame's row for the outputs in it: at most 3, */
     DIRECT_WANTED = 2           /* for 2: the rest is computed in vain; chosen */
 };
@@ -323,7 +339,8 @@ static inline taps_band taps_cut_bands(const fnn_window *g, fnn_size images)
 /* Filters and channels in a block. */
 static inline fnn_size taps_filters(const fnn_window *g)
 {
-    return conv_block(g->K / g->G, fnn_min(fnn_max(TAPS_SUMS / 16 / (g->R * g->S), CONV_UNIT), TAPS_FILTERS));
+    const fnn_size most = fnn_max(TAPS_SUMS / TAPS_CHANNELS / (g->R * g->S), CONV_UNIT);
+    return conv_block(g->K / g->G, fnn_min(most, TAPS_FILTERS));
 }
 
 static inline fnn_size taps_channels(const fnn_window *g)
@@ -354,6 +371,8 @@ enum {
                                        panels of 32 */
     COLUMNS_TILE = 1 << 18,         /* elements of the column matrix that it holds: 1 MiB of floats;
                                        chosen */
+    COLUMNS_COPY = CONV_COPY / 2,   /* elements of it worth a block where threads share a piece;
+                                       chosen: each row is found by divisions first */
     COLUMNS_SHARED_OUTPUTS = 2048,  /* the same where all threads work on one piece, so that they
                                        wait less often; */
     COLUMNS_SHARED_TILE = 1 << 20,  /* timed, both together */

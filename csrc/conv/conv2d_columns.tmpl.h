@@ -53,7 +53,7 @@ static const REAL *FN(conv_columns)(REAL *cols, fnn_size *ld, const REAL *x, con
     }
     *ld = piece.images * piece.width;
     FN(conv_columns_args) args = { cols, x_h, g, piece.images, g->C * HW, piece.q0, piece.width, piece.row };
-    fnn_parallel_for(piece.rows, fnn_max(1, 32768 / *ld), FN(conv_columns_rows), &args);
+    fnn_parallel_for(piece.rows, fnn_max(1, COLUMNS_COPY / *ld), FN(conv_columns_rows), &args);
     return cols;
 }
 
@@ -114,7 +114,7 @@ static void FN(conv_columns_forward)(REAL *y, const REAL *x, const REAL *w, cons
     /* multiply-adds in a piece */
     const fnn_work work = (fnn_work)args.cut.images * args.cut.columns * conv_taps(g) * Kg;
     fnn_size pieces = fnn_ceil_div(g->N, args.cut.images) * g->G * args.cut.pieces;
-    const int shared = pieces < CONV_BLOCKS && work > 4 * CONV_WORK;
+    const int shared = pieces < CONV_BLOCKS && work > CONV_SHARED_WORK;
     if (shared) {
         args.cut = conv_cut_columns(g, COLUMNS_SHARED_OUTPUTS);
         args.tile = COLUMNS_SHARED_TILE;

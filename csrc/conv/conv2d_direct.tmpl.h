@@ -13,6 +13,8 @@
  *            Depthwise dx is the same sum over dy spread out into a frame, with the flipped filter,
  *            and dw[r,s] is the dot product of the spread dy with the frame at that offset.
  *            Windows of 3, 5 and 7 rows: conv2d_depthwise.tmpl.h.
+ * Letters    dh, dw in the formulas and g->dh, g->dw in code are the dilation; dw alone is the
+ *            gradient of w.
  * Threads    images times groups (y), channels (dx), filters and blocks of images (dw)
  */
 #ifndef FNN_CONV_DIRECT_ONCE
@@ -41,10 +43,10 @@ static void conv_offsets(fnn_size *offset, const fnn_window *g, conv_frame f)
 #endif
 
 #undef DIRECT_NV
-#define DIRECT_NV (VSUMS >= 16 ? 4 : 2)    /* vectors in a tile of 4 filters: all that the
+#define DIRECT_NV (VSUMS >= 16 ? 4 : 2)     /* vectors in a tile of 4 filters; bound: all that the
                                                registers hold */
 #define SLACK (4 * VL)                      /* elements that vector loops may touch beyond a frame's
-                                               end */
+                                               end; bound: the 4 vectors of a tile */
 
 /* ---- the vector loops ------------------------------------------------------------------------ */
 
@@ -108,18 +110,18 @@ static void FN(tap_dot)(REAL *sum, const REAL *d, const REAL *x, const fnn_size 
         const fnn_size last = taps - 1;
         const REAL *x0 = x + offset[tap], *x1 = x + offset[fnn_min(tap + 1, last)];
         const REAL *x2 = x + offset[fnn_min(tap + 2, last)], *x3 = x + offset[fnn_min(tap + 3, last)];
-        vec s0 = v_set(0), s1 = s0, s2 = s0, s3 = s0;
+        vec sum0 = v_set(0), sum1 = sum0, sum2 = sum0, sum3 = sum0;
         for (fnn_size t = 0; t < n; t += VL) {
             const vec d_t = v_load(d + t);
-            s0 += d_t * v_load(x0 + t);
-            s1 += d_t * v_load(x1 + t);
-            s2 += d_t * v_load(x2 + t);
-            s3 += d_t * v_load(x3 + t);
+            sum0 += d_t * v_load(x0 + t);
+            sum1 += d_t * v_load(x1 + t);
+            sum2 += d_t * v_load(x2 + t);
+            sum3 += d_t * v_load(x3 + t);
         }
-        sum[tap] += v_sum(s0);
-        if (tap + 1 < taps) sum[tap + 1] += v_sum(s1);
-        if (tap + 2 < taps) sum[tap + 2] += v_sum(s2);
-        if (tap + 3 < taps) sum[tap + 3] += v_sum(s3);
+        sum[tap] += v_sum(sum0);
+        if (tap + 1 < taps) sum[tap + 1] += v_sum(sum1);
+        if (tap + 2 < taps) sum[tap + 2] += v_sum(sum2);
+        if (tap + 3 < taps) sum[tap + 3] += v_sum(sum3);
     }
 }
 
@@ -154,7 +156,7 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
     const fnn_size P = g->P, Q = g->Q, HW = g->H * g->W, Cg = g->C / g->G, Kg = g->K / g->G, taps = conv_taps(g);
     const conv_frame f = conv_frame_of_x(g);
     /* rows of y made together */
-    const fnn_size run = g->sh > 1 ? 1 : fnn_min(P, fnn_max(1, 1024 / f.length));
+    const fnn_size run = g->sh > 1 ? 1 : fnn_min(P, fnn_max(1, DIRECT_RUN / f.length));
     const fnn_size ldo = run * f.length + SLACK;
     const REAL least = args->relu ? 0 : -(REAL)INFINITY;
     const int by_rows = Cg == 1 && g->sh == 1 && g->sw == 1 && FN(depthwise_serves)(P, Q, g->R, g->dh);
@@ -201,7 +203,7 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
 static fnn_size FN(conv_direct_grain)(const fnn_window *g)
 {
     const fnn_work products = (fnn_work)g->P * g->Q * conv_taps(g) * (g->K / g->G);
-    return fnn_grain(CONV_WORK / 8, g->C / g->G * g->H * g->W + products);
+    return fnn_grain(DIRECT_WORK, g->C / g->G * g->H * g->W + products);
 }
 
 static void FN(conv_direct_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, const fnn_window *g)

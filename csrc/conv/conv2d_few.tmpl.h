@@ -21,10 +21,11 @@
  */
 #undef FEW_NV
 #undef FEW_PAIRS
-/* vectors of outputs in a tile, for 6 filters: 24, 18 or 12 sums; VSUMS in core/simd.h */
+/* Vectors of outputs in a tile, for 6 filters; bound: 24, 18 or 12 sums, for VSUMS of core/simd.h
+ * registers. */
 #define FEW_NV (VSUMS == 28 ? 4 : VSUMS == 16 ? 3 : 2)
-#define FEW_PAIRS (VBYTES == 64 && !REAL_IS_F64)    /* whether taps can go in pairs; shorter vectors
-                                                       fill a tile */
+/* Whether taps can go in pairs; chosen: outputs fill shorter vectors. */
+#define FEW_PAIRS (VBYTES == 64 && !REAL_IS_F64)
 
 #ifndef FNN_CONV_FEW_ONCE
 #define FNN_CONV_FEW_ONCE
@@ -276,11 +277,11 @@ static void FN(conv_few_forward)(REAL *y, const REAL *x, const REAL *w, const RE
     args.pieces = FN(few_pieces)(&args, pieces, pieces + pieces_most);
     args.cols = fnn_scratch_alloc(args.taps * row_bytes);
     args.sums = fnn_scratch_alloc(panels * FEW_FILTERS * args.side * row_bytes);
-    fnn_parallel_for(g->C / args.side, fnn_max(1, 16384 / (args.side * g->R * g->S * args.width)), FN(few_columns),
+    fnn_parallel_for(g->C / args.side, fnn_max(1, FEW_COPY / (args.side * g->R * g->S * args.width)), FN(few_columns),
                      &args);
     for (; args.tap_begin < args.taps; args.tap_begin += some) {
         args.tap_end = fnn_min(args.tap_begin + some, args.taps);
-        fnn_parallel_for(panels, fnn_max(1, CONV_WORK / 2 / (FEW_FILTERS * some * args.width)), FN(few_filters), &args);
+        fnn_parallel_for(panels, fnn_max(1, FEW_WORK / (FEW_FILTERS * some * args.width)), FN(few_filters), &args);
     }
     fnn_scratch_free(pieces);
 }

@@ -10,9 +10,16 @@
  *            the beginning of a plane, and as many at its end.
  * Mend       What is NaN and saw padding is summed once more, over the image alone. dx goes by
  *            columns, which leave out what falls beside the image.
+ * Letters    dh, dw in g-> are the dilation; dw alone is the gradient of w.
  * Cost       where all is finite: to look at two numbers of a plane of y, or 2 sh x sw of dx, in
  *            one image, and at RS numbers of a filter of dw
  */
+#ifndef FNN_CONV_PADDING_ONCE
+#define FNN_CONV_PADDING_ONCE
+enum { MEND_FILTERS = 4096 };   /* filters, with two numbers to look at each, in a block; chosen: as
+                                   nearly always nothing is mended, one block is enough */
+#endif
+
 typedef struct {
     REAL *out;                                      /* y or dw */
     const REAL *x, *w, *b, *dy;
@@ -68,7 +75,7 @@ static void FN(conv_mend_y)(REAL *y, const REAL *x, const REAL *w, const REAL *b
 {
     FN(conv_mend_args) args = { .out = y, .x = x, .w = w, .b = b, .relu = relu, .g = g };
     if (FN(conv_sees_padding)(g) && g->N * g->P * g->Q > 0)
-        fnn_parallel_for(g->K, 4096, FN(conv_mend_y_block), &args);
+        fnn_parallel_for(g->K, MEND_FILTERS, FN(conv_mend_y_block), &args);
 }
 
 /* ---- dx -------------------------------------------------------------------------------------- */
@@ -140,5 +147,5 @@ static void FN(conv_mend_dw)(REAL *dw, const REAL *dy, const REAL *x, const fnn_
 {
     FN(conv_mend_args) args = { .out = dw, .x = x, .dy = dy, .g = g };
     if (conv_taps(g) > 0 && (FN(conv_sees_padding)(g) || conv_is_depthwise(g)))
-        fnn_parallel_for(g->K, fnn_max(1, 65536 / (g->R * g->S)), FN(conv_mend_dw_block), &args);
+        fnn_parallel_for(g->K, fnn_max(1, CONV_COPY / (g->R * g->S)), FN(conv_mend_dw_block), &args);
 }

@@ -1,8 +1,8 @@
 /* conv2d_pixels.tmpl.h -- convolution without columns: a matrix product that reads the image
  * itself. Included by conv2d.tmpl.h.
  *
- * Math       y[k, p, q] = b[k] + sum over taps t = (c,r,s) of
- *                         w[k, t] * x[c, p*sh - ph + r*dh, q*sw - pw + s*dw]
+ * Math       y[k, p, q] = bias[k] + sum over taps t = (c,r,s) of
+ *                            w[k, t] * x[c, p*sh - ph + r*dh, q*sw - pw + s*dw]
  * Layout     A frame: what some rows of outputs see of an image, with its padding,
  *            [C/lanes][row][column mod sw][column / sw][lanes]. lanes is VL, channels interleaved
  *            so that a vector holds one pixel of each; or 1, planes, where C is small and vectors
@@ -16,7 +16,7 @@
  * Strides    dx of a convolution with strides is sh * sw convolutions of dy without. Phase (a, b)
  *            is the one for the rows i with (i + ph) mod sh = a and the columns j with (j + pw) mod
  *            sw = b, by the taps that reach them. All see the same frame of dy; a phase is a list
- *            of taps.
+ *            of taps. (So b is a phase in this file, and the bias is called so.)
  * Threads    Each has frames of its own. Where there are few, all share the panels of filters of
  *            one frame after the other.
  */
@@ -344,8 +344,8 @@ static void FN(pixels_frames)(void *ctx, fnn_size begin, fnn_size end)
             args.frame = (REAL *)args.x + (args.n * g->C + args.h * Cg) * args.chunk_step
                        + (args.p0 * g->sh - g->ph) * g->W - g->pw;
         else
-            fnn_parallel_for(args.images * chunks, fnn_max(1, 131072 / args.chunk_step), FN(pixels_frame_block),
-                             &args);
+            fnn_parallel_for(args.images * chunks, fnn_max(1, PIXELS_COPY / args.chunk_step),
+                             FN(pixels_frame_block), &args);
         fnn_parallel_for(fnn_ceil_div(g->K / g->G, WINO_NR), 1, FN(pixels_filters_block), &args);
     }
     if (frame) fnn_scratch_free(frame);
@@ -442,28 +442,30 @@ static void FN(pixels_run)(FN(pixels_args) *args, const REAL *w)
     args->offset = offset;
     args->phase_begin = phase_begin;
     args->packed = pack.packed;
-    fnn_parallel_for(halves, fnn_max(1, 4096 / taps), args->of ? FN(pixels_pack_phases_block) : FN(pixels_pack_block),
-                     &pack);
+    fnn_parallel_for(halves, fnn_max(1, PIXELS_PACK / taps),
+                     args->of ? FN(pixels_pack_phases_block) : FN(pixels_pack_block), &pack);
     const fnn_size items = fnn_ceil_div(g->N, args->cut.images) * g->G * args->cut.bands;
     const fnn_work work = (fnn_work)args->cut.images * args->cut.rows * g->Q * taps * (g->K / g->G);
-    if (items < CONV_BLOCKS && work > 4 * CONV_WORK)
+    if (items < CONV_BLOCKS && work > CONV_SHARED_WORK)
         FN(pixels_frames)(args, 0, items);
     else
-        fnn_parallel_for(items, fnn_grain(CONV_WORK / 2, work), FN(pixels_frames), args);
+        fnn_parallel_for(items, fnn_grain(PIXELS_WORK, work), FN(pixels_frames), args);
     fnn_scratch_free(pack.packed);                  /* and what was allocated after it */
 }
 
-static void FN(conv_pixels_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, const fnn_window *g)
+static void FN(conv_pixels_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *bias, int relu,
+                                    const fnn_window *g)
 {
-    FN(pixels_args) args = { .y = y, .x = x, .bias = b, .least = relu ? 0 : -(REAL)INFINITY, .g = g, .sh = 1, .sw = 1 };
+    FN(pixels_args) args = { .y = y, .x = x, .bias = bias, .least = relu ? 0 : -(REAL)INFINITY, .g = g, .sh = 1,
+                             .sw = 1 };
     FN(pixels_run)(&args, w);
 }
 
-/* b [C] or NULL is added to dx. */
-static void FN(conv_pixels_dx)(REAL *dx, const REAL *dy, const REAL *w, const REAL *b, const fnn_window *g)
+/* bias [C] or NULL is added to dx. */
+static void FN(conv_pixels_dx)(REAL *dx, const REAL *dy, const REAL *w, const REAL *bias, const fnn_window *g)
 {
     const fnn_window phase = conv_phase(g);
-    FN(pixels_args) args = { .y = dx, .x = dy, .bias = b, .least = -(REAL)INFINITY, .g = &phase, .of = g, .sh = g->sh,
-                             .sw = g->sw };
+    FN(pixels_args) args = { .y = dx, .x = dy, .bias = bias, .least = -(REAL)INFINITY, .g = &phase, .of = g,
+                             .sh = g->sh, .sw = g->sw };
     FN(pixels_run)(&args, w);
 }

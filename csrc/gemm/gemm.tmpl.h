@@ -50,6 +50,10 @@ enum {
     /* gemm_blocked */
     GEMM_KC = 256,              /* products in a block; chosen: a panel of A is under half an L1
                                    cache */
+    GEMM_UNIT = 2 * GEMM_STEPS, /* a block of k is a multiple of so many products; chosen: whole
+                                   rounds of the loop */
+    GEMM_ALIASED = 2048,        /* bytes: rows at multiples of this distance meet in few places of a
+                                   cache; bound: half of the 4096 that an L1 cache repeats after */
     GEMM_KEEP_LEAST = 4,        /* panels kept in half of the L2 cache: the least, */
     GEMM_KEEP = 64,             /* and the most; bound: an array on the stack */
     GEMM_DIRECT_A = 4,          /* A is not copied if at most so many panels of B read it, */
@@ -67,8 +71,19 @@ enum {
                                    microseconds */
     GEMM_PART_MOST = 1 << 30,   /* and the most in a part, so that no thread keeps others waiting;
                                    timed */
+    GEMM_PARTS = 64,            /* parts for each thread, at most; chosen: few enough to try all */
+    GEMM_FETCH_COST = 32,       /* multiply-adds in the time that an element takes to come from
+                                   another core's cache, */
+    GEMM_COPY_COST = 8,         /* and in the time that its packing takes; chosen: a rough measure,
+                                   by which gemm_cost compares */
+    GEMM_FLAT = 4,              /* columns of C for each row from which its rows are few; chosen */
     GEMM_GROUP_WORK = 1 << 21,  /* multiply-adds that are worth a block of a parallel loop; chosen:
                                    some 20 microseconds */
+    GEMM_COPY = 1 << 16,        /* elements packed or added that are; chosen: the same time */
+    /* gemm_batched, gemm_strided */
+    GEMM_BATCH_WORK = GEMM_GROUP_WORK / 4,  /* multiply-adds that are, of small products; chosen */
+    GEMM_BATCH_ALONE = 16 * GEMM_GROUP_WORK,    /* and in a product that has work for all threads;
+                                                   chosen */
     /* gemm_skinny */
     GEMM_SKINNY = 3,            /* rows or columns up to which a product is skinny; bound: with
                                    SKINNY_ROWS their factors fit in 16 registers */
@@ -81,6 +96,11 @@ enum {
                                    timed, both together */
     SKINNY_ROWS = 4,            /* rows of the matrix read at a time; timed: "One row" */
     SKINNY_COLUMNS = 8,         /* or columns; chosen: 8 sums that do not wait for each other */
+    SKINNY_LINE = 16,           /* columns of Y in a block are a multiple of this, at least once,
+                                   where those of W are rows in memory; chosen: a cache line of
+                                   floats has one writer */
+    SKINNY_COPIED = 256,        /* the least where they are copied first; chosen: neighbouring
+                                   columns are then read by one thread */
     SKINNY_LEVELS = 5,          /* of the tree that adds 16 partial sums; bound: its leaves and 4
                                    above */
     SKINNY_PUT = 64,            /* columns whose results are written at a time; bound: 1.5 KiB of
@@ -89,6 +109,7 @@ enum {
     GEMM_SPLIT_AREA = 128 * 128,    /* elements of C up to which k is cut into chunks; chosen: 64
                                        KiB of floats to add for each */
     GEMM_SPLIT_K = 1024,        /* the shortest chunk; chosen: 4 blocks of k */
+    GEMM_SPLIT_WORK = GEMM_GROUP_WORK / 16,     /* multiply-adds in a chunk, at least; chosen */
     GEMM_SPLITS = 32,           /* the most chunks; chosen: work for many threads */
 };
 #define GEMM_SPLIT_BYTES ((fnn_size)4 << 20)    /* bound: scratch for the chunks' results */
@@ -182,7 +203,7 @@ static fnn_size FN(gemm_chunk_length)(fnn_size m, fnn_size n, fnn_size k)
         return k;
     fnn_size most = GEMM_SPLIT_BYTES / (fnn_size)sizeof(REAL) / area;
     most = fnn_min(most, GEMM_SPLITS);
-    fnn_size length = fnn_max(fnn_ceil_div(k, most), fnn_max(GEMM_SPLIT_K, GEMM_GROUP_WORK / 16 / area));
+    fnn_size length = fnn_max(fnn_ceil_div(k, most), fnn_max(GEMM_SPLIT_K, GEMM_SPLIT_WORK / area));
     length = fnn_round_up(length, GEMM_KC);
     return k >= 2 * length ? length : k;
 }
@@ -193,7 +214,7 @@ GEMM_APART void FN(gemm_split)(const FN(gemm_args) *g, fnn_size length)
     if (s.chunks > 0)
         s.parts = fnn_scratch_alloc((size_t)(s.chunks * g->m * g->n) * sizeof(REAL));
     fnn_parallel_for(s.chunks, 1, FN(gemm_chunk), &s);
-    fnn_parallel_for(g->m, fnn_max(1, 65536 / (g->n * (s.chunks + 1))), FN(gemm_add_chunks), &s);
+    fnn_parallel_for(g->m, fnn_max(1, GEMM_COPY / (g->n * (s.chunks + 1))), FN(gemm_add_chunks), &s);
     fnn_scratch_free(s.parts);
 }
 
@@ -247,7 +268,7 @@ void FN(gemm_pack_b)(REAL *to, const REAL *b, fnn_size rsb, fnn_size csb, fnn_si
 {
     const FN(gemm_args) g = { .b = b, .rsb = rsb, .csb = csb, .n = n };
     FN(gemm_packing) s = { { .g = &g, .b_panels = fnn_ceil_div(n, GEMM_NR), .b_copied = 1 }, to, k };
-    fnn_parallel_for(s.plan.b_panels, fnn_max(1, (1 << 16) / (GEMM_NR * fnn_max(k, 1))), FN(gemm_pack_b_block), &s);
+    fnn_parallel_for(s.plan.b_panels, fnn_max(1, GEMM_COPY / (GEMM_NR * fnn_max(k, 1))), FN(gemm_pack_b_block), &s);
 }
 
 typedef struct {
@@ -275,10 +296,10 @@ static void FN(gemm_run_batch)(FN(gemm_batch) *s, fnn_size batch)
         return;
     const fnn_work work = (fnn_work)g->m * g->n * fnn_max(g->k, 1);
     /* each has work for all threads: one after the other */
-    if (batch == 1 || work >= 16 * GEMM_GROUP_WORK)
+    if (batch == 1 || work >= GEMM_BATCH_ALONE)
         FN(gemm_batch_block)(s, 0, batch);
     else
-        fnn_parallel_for(batch, fnn_grain(GEMM_GROUP_WORK / 4, work), FN(gemm_batch_block), s);
+        fnn_parallel_for(batch, fnn_grain(GEMM_BATCH_WORK, work), FN(gemm_batch_block), s);
 }
 
 void FN(gemm_batched)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb,

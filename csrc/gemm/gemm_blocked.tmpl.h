@@ -144,7 +144,7 @@ FNN_INLINE void FN(gemm_one_tile)(const FN(gemm_plan) *plan, fnn_size i, fnn_siz
 /* ---- a part of C: one thread's work ---------------------------------------------------------- */
 
 /* Products in a block of k */
-static fnn_size FN(gemm_depth)(fnn_size k) { return gemm_even(fnn_max(k, 1), GEMM_KC, 8); }
+static fnn_size FN(gemm_depth)(fnn_size k) { return gemm_even(fnn_max(k, 1), GEMM_KC, GEMM_UNIT); }
 
 /* What tile t prefetches while it computes: its share of the next panel, which begins at `next`, if
  * not NULL. A tile prefetches some k / GEMM_STEPS times. Where fewer tiles use a panel than it has
@@ -207,7 +207,7 @@ static void FN(gemm_pass_b)(const FN(gemm_plan) *plan, const FN(gemm_panel) *kep
 static fnn_size FN(gemm_sum_depth)(const FN(gemm_args) *g)
 {
     const int few = g->m <= GEMM_DIRECT_B * GEMM_MR && g->n >= GEMM_STREAM_COLUMNS && !FN(gemm_is_packed)(g);
-    return few ? gemm_even(fnn_max(g->k, 1), GEMM_STREAMS, 8) : FN(gemm_depth)(g->k);
+    return few ? gemm_even(fnn_max(g->k, 1), GEMM_STREAMS, GEMM_UNIT) : FN(gemm_depth)(g->k);
 }
 
 /* Products in a block of k of gemm_part: as many as are summed in registers; or, to copy B in
@@ -278,15 +278,16 @@ static void FN(gemm_parts_block)(void *ctx, fnn_size begin, fnn_size end)
 /* An estimate of the time with parts of one shape, in multiply-adds per product of k: the largest
  * part's tiles and what it copies or reads, times the parts that one thread does. Where C is cut by
  * columns its reader pays: nearly every op that follows cuts rows among the threads, and finds half
- * of each row in another core's cache, which takes an element some 32 multiply-adds' time. (Few
- * rows are read by one thread or by all anyway.) */
+ * of each row in another core's cache: GEMM_FETCH_COST. (Few rows, GEMM_FLAT, are read by one
+ * thread or by all anyway.) */
 static double FN(gemm_cost)(const FN(gemm_plan) *plan, fnn_size down, fnn_size across, fnn_size threads)
 {
     const double rows = (double)fnn_ceil_div(plan->a_panels, down) * (double)plan->g->m / (double)plan->a_panels;
     const double columns = (double)fnn_ceil_div(plan->b_panels, across) * GEMM_NR;
-    const double apart = across > 1 && 4 * plan->g->m >= plan->g->n ? 32 / (double)plan->g->k : 0;
+    const double apart = across > 1 && GEMM_FLAT * plan->g->m >= plan->g->n ? GEMM_FETCH_COST / (double)plan->g->k : 0;
     return (double)fnn_ceil_div(down * across, threads)
-         * (rows * columns * (1 + apart) + (plan->a_copied ? 8 : 1) * rows + (plan->b_copied ? 8 : 1) * columns);
+         * (rows * columns * (1 + apart) + (plan->a_copied ? GEMM_COPY_COST : 1) * rows
+            + (plan->b_copied ? GEMM_COPY_COST : 1) * columns);
 }
 
 /* Cut C into parts: one for each thread (fnn_parts_per_thread) if there is work for it, and more
@@ -300,7 +301,7 @@ static void FN(gemm_cut)(FN(gemm_plan) *plan)
     if (threads == 1 || work < 2.0 * GEMM_PART_LEAST)
         return;
     const double least = work / GEMM_PART_MOST, most = work / GEMM_PART_LEAST;
-    const double parts_most = 64.0 * (double)threads;
+    const double parts_most = GEMM_PARTS * (double)threads;
     const double parts_least = (double)(threads * fnn_parts_per_thread());
     const double wanted = fnn_max_double(parts_least, fnn_min_double(least, parts_most));
     const fnn_size parts = (fnn_size)fnn_min_double(most, floor(wanted));
@@ -327,7 +328,7 @@ static void FN(gemm_choose)(FN(gemm_plan) *plan)
     const int a_seldom = g->n <= GEMM_DIRECT_A * GEMM_NR, b_seldom = g->m <= GEMM_DIRECT_B * GEMM_MR;
     if (g->rsa != FNN_PACKED) {
         const int by_rows = g->csa == 1 && !REAL_IS_F64;
-        const int aliased = g->rsa * (fnn_size)sizeof(REAL) % 2048 == 0;
+        const int aliased = g->rsa * (fnn_size)sizeof(REAL) % GEMM_ALIASED == 0;
         plan->a_copied = !(by_rows && (a_seldom || !aliased)) && !(g->rsa == 1 && a_seldom);
     }
     const int adjacent = g->csb == 1 && g->rsb != FNN_PACKED;

@@ -100,19 +100,19 @@ FNN_INLINE void FN(skinny_dot)(const fnn_size columns, const REAL *x, const REAL
         sum[c] = v_set(0);
     fnn_size p = 0;
     for (; p + VL <= k; p += VL) {
-        vec xp = v_load(x + p);
+        vec x_p = v_load(x + p);
 #pragma GCC unroll 8
         for (fnn_size c = 0; c < columns; c++)
-            sum[c] += xp * v_load(w + c * ws + p);
+            sum[c] += x_p * v_load(w + c * ws + p);
     }
     if (p < k) {
         REAL rest[1 + SKINNY_COLUMNS][GEMM_VL] = {{0}};
         FN(skinny_rest)(rest[0], x + p, 1, 0, k - p);
         FN(skinny_rest)(rest[1], w + p, columns, ws, k - p);
-        vec xp = v_load(rest[0]);
+        vec x_p = v_load(rest[0]);
 #pragma GCC unroll 8
         for (fnn_size c = 0; c < columns; c++)
-            sum[c] += xp * v_load(rest[1 + c]);
+            sum[c] += x_p * v_load(rest[1 + c]);
     }
     REAL folded[SKINNY_COLUMNS];
     FN(skinny_fold)(sum, columns, folded);
@@ -335,8 +335,8 @@ static void FN(skinny_rows)(const FN(skinny_args) *g)
         grid.parts = fnn_scratch_alloc((size_t)(grid.groups * area) * sizeof(REAL));
     fnn_parallel_for(grid.groups * grid.bands, fnn_max(1, GEMM_SKINNY_WORK / unit), FN(skinny_rows_block), &grid);
     if (grid.groups > 1) {
-        fnn_parallel_for(g->columns, fnn_max(16, GEMM_SPLIT_AREA / (g->rows * grid.groups)), FN(skinny_sum_block),
-                         &grid);
+        fnn_parallel_for(g->columns, fnn_max(SKINNY_LINE, GEMM_SPLIT_AREA / (g->rows * grid.groups)),
+                         FN(skinny_sum_block), &grid);
         fnn_scratch_free(grid.parts);
     }
 }
@@ -373,9 +373,9 @@ static void FN(gemm_skinny)(const FN(gemm_args) *g)
         if (part.wp != 1 && part.wj == 1 && part.columns >= VL) {
             FN(skinny_rows)(&part);
         } else {
-            const fnn_size least = part.wp == 1 ? 16 : 256;
-            fnn_parallel_for(part.columns, fnn_max(fnn_ceil_div(GEMM_SKINNY_WORK, part.k), least) / 16 * 16,
-                             FN(skinny_columns_block), &part);
+            const fnn_size least = part.wp == 1 ? SKINNY_LINE : SKINNY_COPIED;
+            const fnn_size some = fnn_max(fnn_ceil_div(GEMM_SKINNY_WORK, part.k), least);
+            fnn_parallel_for(part.columns, some / SKINNY_LINE * SKINNY_LINE, FN(skinny_columns_block), &part);
         }
     }
     if (copy)

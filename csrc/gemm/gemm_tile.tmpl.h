@@ -1,5 +1,9 @@
 /* gemm_tile.tmpl.h -- part of gemm.tmpl.h: one tile of C, held in registers while k runs.
  *
+ * The idea of a register tile: mr numbers of A and nv vectors of B serve mr * nv multiply-adds, so
+ * few loads are needed for each. And C is read and written once, not once for each product: its
+ * sums stay in registers from the first of the k products to the last.
+ *
  *                    <- nv vectors ->
  *                    | B[p, 0..NR) |       for each p: load nv vectors of B's row, and for each row
  *         A[i, p] -> |    acc[i]   |       i of the tile multiply them by the one number A[i,p]

@@ -2,6 +2,12 @@
  * once per level and type. */
 #include <float.h>
 
+#ifndef FNN_ROWS_ONCE
+#define FNN_ROWS_ONCE
+enum { ROW_NEAR_BYTES = 16384 };    /* of a row, up to which the one after next is prefetched;
+                                       chosen: half of an L1 cache of 32 KiB */
+#endif
+
 /* 2^(factor d) for d <= 0 and factor > 0, within 1.5 ulp; 1 at 0; 0 where the result would be below
  * the normal numbers. NaN stays NaN. least = -127 / factor, finite. */
 #if REAL_IS_F64
@@ -25,10 +31,11 @@ FNN_INLINE float FN(exp2_of_scaled)(float d, float factor, float least)
 }
 #endif
 
+/* Elements of 2 and of 4 vectors; chosen: 2 sums, or 4 maxima, that do not wait for each other. */
 #undef PAIR
-#define PAIR (2 * (VBYTES ? VBYTES / (fnn_size)sizeof(REAL) : 1))     /* elements in two vectors */
+#define PAIR (2 * (VBYTES ? VBYTES / (fnn_size)sizeof(REAL) : 1))
 #undef ROW_PART
-#define ROW_PART (4 * (VBYTES ? VBYTES / (fnn_size)sizeof(REAL) : 1)) /* elements in four vectors */
+#define ROW_PART (4 * (VBYTES ? VBYTES / (fnn_size)sizeof(REAL) : 1))
 
 /* The largest of x[0..n), -infinity for n = 0. NaN is passed over here and shows in the sum of the
  * exponentials. */
@@ -63,7 +70,7 @@ FNN_INLINE REAL FN(row_max)(const REAL *x, fnn_size n)
  * `near`, which is there already. */
 FNN_INLINE const REAL *FN(row_to_prefetch)(const REAL *x, const REAL *near, fnn_size n)
 {
-    return n * (fnn_size)sizeof(REAL) <= 16384 ? x : near;
+    return n * (fnn_size)sizeof(REAL) <= ROW_NEAR_BYTES ? x : near;
 }
 
 /* Prefetch the elements of a pair of vectors, from x[i] on. */
