@@ -22,7 +22,8 @@ typedef struct {
     fnn_size K, G;                              /* filters and groups: of convolution only */
     fnn_size R, S;                              /* window */
     fnn_size P, Q;                              /* output */
-    fnn_size sh, sw, ph, pw, dh, dw;            /* stride, padding at the top and left, dilation */
+    fnn_size sh, sw, ph, pw, dh, dw;            /* stride, padding at the top and left, dilation: in
+                                                   code a plain dw is the gradient of w */
 } fnn_window;
 
 /* The outputs q in [begin, end) of `outputs` with 0 <= q*stride + offset < size: there a tap sees

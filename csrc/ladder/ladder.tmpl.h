@@ -5,6 +5,8 @@
  * Method     Each step changes one thing, and is written to be read: the pages in docs/kernels
  *            quote it. Sizes need not be multiples of anything. A step that needs a matrix product
  *            uses the library's, so that it shows its own idea only.
+ * Letters    in each section those of its family (docs/words.md): so p is a product in gemm, a row
+ *            of outputs in conv2d and the weights in attention.
  * Threads    none but those of that product.
  */
 #include "pointwise/rows.h"
@@ -346,10 +348,10 @@ void FN(ladder_softmax)(REAL *y, const REAL *x, fnn_size rows, fnn_size n, int s
 /* z[B][4H] (+)= rows [B][n] times W^T, W [4H][n]: a dot product for each gate */
 static void FN(lstm_dots)(REAL *z, const REAL *rows, const REAL *w, fnn_size B, fnn_size n, fnn_size H4)
 {
-    for (fnn_size i = 0; i < B; i++)
+    for (fnn_size row = 0; row < B; row++)
         for (fnn_size j = 0; j < H4; j++)
             for (fnn_size p = 0; p < n; p++)
-                z[i * H4 + j] += rows[i * n + p] * w[j * n + p];
+                z[row * H4 + j] += rows[row * n + p] * w[j * n + p];
 }
 
 /* c = f c + i g,  h = o tanh c, from z = (i f g o) before their functions */
@@ -383,8 +385,8 @@ void FN(ladder_lstm)(REAL *y, const REAL *x, const REAL *h0, const REAL *c0, con
         FN(gemm)(z, H4, x, I, 1, w_ih, 1, I, NULL, b, T * B, H4, I, 0);
     for (fnn_size t = 0; t < T; t++, x += B * I, z += B * H4, y += B * H) {
         if (step == LADDER_DOTS) {
-            for (fnn_size i = 0; i < B; i++)
-                memcpy(z + i * H4, b, (size_t)H4 * sizeof(REAL));
+            for (fnn_size row = 0; row < B; row++)
+                memcpy(z + row * H4, b, (size_t)H4 * sizeof(REAL));
             FN(lstm_dots)(z, x, w_ih, B, I, H4);
             FN(lstm_dots)(z, h, w_hh, B, H, H4);
         } else {
@@ -392,11 +394,11 @@ void FN(ladder_lstm)(REAL *y, const REAL *x, const REAL *h0, const REAL *c0, con
                 FN(gemm)(z, H4, x, I, 1, w_ih, 1, I, NULL, b, B, H4, I, 0);
             FN(gemm)(z, H4, h, H, 1, w_hh, 1, H, NULL, NULL, B, H4, H, FNN_GEMM_ADD);
         }
-        for (fnn_size i = 0; i < B; i++) {
+        for (fnn_size row = 0; row < B; row++) {
             if (step == LADDER_VECTOR_GATES)
-                FN(lstm_vector_gates)(y + i * H, c + i * H, z + i * H4, H);
+                FN(lstm_vector_gates)(y + row * H, c + row * H, z + row * H4, H);
             else
-                FN(lstm_c_gates)(y + i * H, c + i * H, z + i * H4, H);
+                FN(lstm_c_gates)(y + row * H, c + row * H, z + row * H4, H);
         }
         h = y;
     }

@@ -5,9 +5,11 @@
  *            log-softmax    y = log p       dx[c] = dy[c] - exp(y[c]) sum_k dy[k]
  *            cross entropy  y = - sum_c a[c] log p[c]
  *                           dx[c] = dy (p[c] sum_k a[k] - a[c]),     da[c] = - dy log p[c]
- *            where a[c] = w[c] ((1 - s) t[c] + s / C) for probabilities t, smoothing s and class
- *            weights w, and for a label l a[c] = (1 - s) w[l] [c = l] + w[c] s / C.
- * Symbols    x, y [outer][axis][inner]; C = axis; a position (o, j) is one vector x[o,:,j].
+ *            where a[c] = w[c] (keep t[c] + even) for probabilities t and class weights w, and for
+ *            a label l a[c] = keep w[l] [c = l] + even w[c], with keep = 1 - smoothing and
+ *            even = smoothing / C.
+ * Symbols    x, y [outer][axis][inner]; C = axis, and c and k are classes; a position (o, j) is one
+ *            vector x[o,:,j], i its number and g the gradient of its loss; s is a strip.
  * Layout     A strip is what is worked on at a time: one position whose elements are adjacent
  *            (inner = 1), or up to STRIP positions that are neighbours in memory (inner > 1). So
  *            both are read along memory and vectorised, along the axis or across it.
@@ -56,7 +58,8 @@ static inline void fnn_find_strip(const fnn_strips *cut, fnn_size s, fnn_size *a
     *width = fnn_min(cut->inner - j, STRIP);
 }
 
-typedef struct { fnn_strips cut; void *y; const void *a, *b; int log; } fnn_softmax_args;
+/* forward: out = y, in = x; backward: out = dx, in = dy */
+typedef struct { fnn_strips cut; void *out; const void *in, *y; int log; } fnn_softmax_args;
 #endif
 
 /* top[j] = max_c x[c,j] and total[j] = sum_c exp(x[c,j] - top[j]) of neighbouring positions; the
@@ -84,14 +87,14 @@ FNN_INLINE void FN(strip_sums)(REAL *top, REAL *total, REAL *e, const REAL *x, f
 
 /* ---- softmax and log-softmax ----------------------------------------------------------------- */
 
-/* Contiguous rows, three in flight: row k's exponentials, the largest of row k + 1, the end of k -
- * 1 */
+/* Contiguous rows, three in flight: one's exponentials, the largest of the next, the end of the one
+ * before */
 static void FN(softmax_rows)(REAL *y, const REAL *x, fnn_size axis, fnn_size rows)
 {
     REAL next_top = FN(row_max)(x, axis), factor = 0, *before = NULL;
-    for (fnn_size k = 0; k < rows; k++, y += axis, x += axis) {
+    for (fnn_size row = 0; row < rows; row++, y += axis, x += axis) {
         const REAL top = next_top;
-        factor = 1 / FN(row_exp_between)(y, x, top, k + 1 < rows ? x + axis : x, &next_top, before, factor, axis);
+        factor = 1 / FN(row_exp_between)(y, x, top, row + 1 < rows ? x + axis : x, &next_top, before, factor, axis);
         before = y;
     }
     for (fnn_size c = 0; c < axis; c++)
@@ -101,11 +104,11 @@ static void FN(softmax_rows)(REAL *y, const REAL *x, fnn_size axis, fnn_size row
 static void FN(log_softmax_rows)(REAL *y, const REAL *x, fnn_size axis, fnn_size rows)
 {
     REAL next_top = FN(row_max)(x, axis), top = 0, log_total = 0, *done = NULL;
-    for (fnn_size k = 0; k < rows; k++, y += axis, x += axis) {
+    for (fnn_size row = 0; row < rows; row++, y += axis, x += axis) {
         const REAL before_top = top;
         top = next_top;
-        const REAL total = FN(row_sum_exp)(x, top, k + 1 < rows ? x + axis : x, &next_top, axis, done,
-                                           k > 0 ? x - axis : x, before_top, log_total);
+        const REAL total = FN(row_sum_exp)(x, top, row + 1 < rows ? x + axis : x, &next_top, axis, done,
+                                           row > 0 ? x - axis : x, before_top, log_total);
         log_total = r_log(total);
         done = y;
     }
@@ -118,16 +121,17 @@ static void FN(softmax_forward_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_softmax_args *args = ctx;
     const fnn_size axis = args->cut.axis, inner = args->cut.inner;
     if (inner == 1) {
-        (args->log ? FN(log_softmax_rows) : FN(softmax_rows))((REAL *)args->y + begin * axis,
-                                                              (const REAL *)args->a + begin * axis, axis, end - begin);
+        (args->log ? FN(log_softmax_rows) : FN(softmax_rows))((REAL *)args->out + begin * axis,
+                                                              (const REAL *)args->in + begin * axis, axis,
+                                                              end - begin);
         return;
     }
     REAL top[STRIP], total[STRIP];
     for (fnn_size s = begin; s < end; s++) {
         fnn_size at, first, width;
         fnn_find_strip(&args->cut, s, &at, &first, &width);
-        REAL *restrict y = (REAL *)args->y + at;
-        const REAL *restrict x = (const REAL *)args->a + at;
+        REAL *restrict y = (REAL *)args->out + at;
+        const REAL *restrict x = (const REAL *)args->in + at;
         FN(strip_sums)(top, total, args->log ? NULL : y, x, axis, inner, width);
         if (args->log) {
             for (fnn_size j = 0; j < width; j++)
@@ -159,8 +163,8 @@ static void FN(softmax_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     for (fnn_size s = begin; s < end; s++) {
         fnn_size at, first, width;
         fnn_find_strip(&args->cut, s, &at, &first, &width);
-        REAL *restrict dx = (REAL *)args->y + at;
-        const REAL *restrict dy = (const REAL *)args->a + at, *restrict y = (const REAL *)args->b + at;
+        REAL *restrict dx = (REAL *)args->out + at;
+        const REAL *restrict dy = (const REAL *)args->in + at, *restrict y = (const REAL *)args->y + at;
         if (inner == 1) {
             REAL sum = 0;
             if (log) {
@@ -320,10 +324,10 @@ static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size 
         const REAL *x = args->x + at, *target = args->target ? args->target + at : NULL;
         REAL *top = args->top + first, *total = args->total + first, logs[STRIP];
         if (inner == 1)
-            for (fnn_size k = 0; k < rows; k++) {
-                const REAL *row = x + k * axis;
-                top[k] = next_top;
-                total[k] = FN(row_sum_exp)(row, top[k], s + k + 1 < end ? row + axis : row, &next_top, axis, NULL, NULL,
+            for (fnn_size j = 0; j < rows; j++) {
+                const REAL *row = x + j * axis;
+                top[j] = next_top;
+                total[j] = FN(row_sum_exp)(row, top[j], s + j + 1 < end ? row + axis : row, &next_top, axis, NULL, NULL,
                                            0, 0);
             }
         else
@@ -404,23 +408,23 @@ FNN_INLINE REAL FN(mass)(const FN(entropy_args) *args, const REAL *target, fnn_s
     return (weight ? keep : g * keep) * sum + evenly;
 }
 
-/* dx[i] -= s v[i] (keep target[i] + even) over n elements that lie side by side; no v counts as
- * ones, no target as zeros. Without a target v is in `unit`. */
+/* dx[i] -= factor v[i] (keep target[i] + even) over n elements that lie side by side; no v counts
+ * as ones, no target as zeros. Without a target v is in `unit`. */
 FNN_INLINE void FN(subtract_wanted)(REAL *restrict dx, const REAL *restrict target, const REAL *restrict v, REAL unit,
-                                    REAL s, REAL keep, REAL even, fnn_size n)
+                                    REAL factor, REAL keep, REAL even, fnn_size n)
 {
     if (target && v)
         for (fnn_size i = 0; i < n; i++)
-            dx[i] -= s * v[i] * (keep * target[i] + even);
+            dx[i] -= factor * v[i] * (keep * target[i] + even);
     else if (target)
         for (fnn_size i = 0; i < n; i++)
-            dx[i] -= s * (keep * target[i] + even);
+            dx[i] -= factor * (keep * target[i] + even);
     else if (even != 0 && v)
         for (fnn_size i = 0; i < n; i++)
-            dx[i] -= s * (v[i] * unit) * even;
+            dx[i] -= factor * (v[i] * unit) * even;
     else if (even != 0)
         for (fnn_size i = 0; i < n; i++)
-            dx[i] -= s * even;
+            dx[i] -= factor * even;
 }
 
 /* forward was  y = sum_c a[c] (log total - (x[c] - top))  with  total = sum_c exp(x[c] - top)
@@ -447,7 +451,7 @@ static void FN(entropy_dx)(const FN(entropy_args) *args, REAL *restrict dx, cons
     }
 }
 
-/* a[c] = w[c] ((1 - s) t[c] + s / C)  so  dt[c] = g w[c] (1 - s) (log total - (x[c] - top)) */
+/* a[c] = w[c] (keep t[c] + even)  so  dt[c] = g w[c] keep (log total - (x[c] - top)) */
 static void FN(entropy_dtarget)(const FN(entropy_args) *args, REAL *restrict dtarget, const REAL *restrict x,
                                 const REAL *g, const REAL *total, const REAL *top, fnn_size width)
 {
