@@ -271,9 +271,8 @@ static void FN(mean_window_backward_block)(void *ctx, fnn_size begin, fnn_size e
                 const pool_span rows = pool_rows(args, p);
                 for (fnn_size w = 0; w < columns.n; w++) {
                     const pool_span span = columns.at[w];
-                    const REAL divisor = FN(window_divisor)(args, p, q0 + w, rows.end - rows.begin,
-                                                            span.end - span.begin);
-                    const REAL share = dy[p * g->Q + q0 + w] / divisor;
+                    const REAL share = dy[p * g->Q + q0 + w]
+                                 / FN(window_divisor)(args, p, q0 + w, rows.end - rows.begin, span.end - span.begin);
                     for (fnn_size i = rows.begin; i < rows.end; i++)
                         for (fnn_size j = span.begin; j < span.end; j++)
                             dx[i * W + j] += share;
