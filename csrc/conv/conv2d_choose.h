@@ -144,14 +144,16 @@ static inline int conv_y_is_few(const fnn_window *g)
 
 /* ---- pixels: conv2d_pixels.tmpl.h ------------------------------------------------------------ */
 enum {
-    PIXELS_FILTERS = 12,        /* filters in a group (for dx, channels) from which it wins, of the
-                                   16 or 32 that a panel has; timed */
-    PIXELS_TAPS_LEAST = 128,    /* taps from which it wins at stride 1: columns then take long to
-                                   make; timed */
-    PIXELS_TAPS_STRIDED = 16,   /* the same along strides, where columns take longer; timed */
-    PIXELS_OUTPUTS = 64,        /* outputs of all images from which it wins: panels of filters are
+    PIXELS_FILTERS = 12,        /* filters in a group from which it wins at stride 1 (for dx,
+                                   channels, at any), of the 16 or 32 that a panel has; timed */
+    PIXELS_TAPS_LEAST = 18,     /* taps from which it wins at stride 1; timed */
+    PIXELS_TAPS_STRIDED = 8,    /* the same along strides, where columns take longer, and of dx,
+                                   where they are filters times window; timed */
+    PIXELS_OUTPUTS = 4,         /* outputs of all images from which it wins: panels of filters are
                                    copied once for all; timed */
-    PIXELS_WEIGHTS = 3 << 19,   /* elements of w; bound: 12 MiB in double precision */
+    PIXELS_OUTPUTS_DX = 64,     /* the same of dx; timed */
+    PIXELS_WEIGHTS = 3 << 19,   /* elements of w, fewer filters counted as PIXELS_FILTERS; bound: 12
+                                   MiB in double precision, 16 once panels are full */
     PIXELS_WEIGHTS_OF_IMAGE = 1 << 15,  /* elements of w for which one image more is taken into a
                                            frame: 128 KiB of floats that one more image would read
                                            again; chosen */
@@ -172,18 +174,20 @@ enum {
     PIXELS_WORK = CONV_WORK / 2     /* multiply-adds worth a block; chosen: frames are few */
 };
 
-/* It wins where columns would cost much to make: many taps, or strides; and over the direct method
- * where that computes more than PIXELS_SEEN / PIXELS_WANTED of what is wanted, as it sums along
- * whole rows of a frame: for windows of 3 columns, below 10 outputs in a row. Chosen. */
+/* It wins where columns would cost much to make; but at stride 1, where they are copied in long
+ * runs, columns win for few filters. It wins over the direct method where that computes more than
+ * PIXELS_SEEN / PIXELS_WANTED of what is wanted, as it sums along whole rows of a frame: for
+ * windows of 3 columns, below 10 outputs in a row. Chosen. */
 enum { PIXELS_SEEN = 6, PIXELS_WANTED = 5 };
 static inline int conv_y_is_pixels(const fnn_window *g)
 {
     const fnn_size Cg = g->C / g->G, Kg = g->K / g->G, taps = conv_taps(g);
     const fnn_size halo = g->dh * (g->R - 1) + 1, seen = g->Q + g->dw * (g->S - 1);
-    if (g->R * g->S == 1 || Kg < PIXELS_FILTERS || g->K > PIXELS_WEIGHTS / taps
-        || taps < (g->sw > 1 && g->S > 1 ? PIXELS_TAPS_STRIDED : PIXELS_TAPS_LEAST)
-        || g->N * g->P * g->Q < PIXELS_OUTPUTS
-        || (conv_y_is_direct(g) && PIXELS_WANTED * seen <= PIXELS_SEEN * g->Q)) return 0;
+    const int strided = g->sw > 1 && g->S > 1, direct = conv_y_is_direct(g);
+    if (g->R * g->S == 1 || (Kg < PIXELS_FILTERS && (!strided || direct))
+        || g->G * fnn_max(Kg, PIXELS_FILTERS) > PIXELS_WEIGHTS / taps
+        || taps < (strided ? PIXELS_TAPS_STRIDED : PIXELS_TAPS_LEAST) || g->N * g->P * g->Q < PIXELS_OUTPUTS
+        || (direct && PIXELS_WANTED * seen <= PIXELS_SEEN * g->Q)) return 0;
     const fnn_size room = PIXELS_FRAME_MOST / Cg, pitch = (g->Q + g->dw * (g->S - 1) / g->sw) * g->sw;
     return pitch <= room && halo <= room / pitch && g->R <= PIXELS_TAPS && g->S <= PIXELS_TAPS;
 }
@@ -209,8 +213,8 @@ static inline int conv_dx_is_pixels(const fnn_window *g)
 {
     const fnn_size Cg = g->C / g->G, Kg = g->K / g->G;
     if (g->sh * g->sw == 1 || g->sh > g->R || g->sw > g->S || g->sh > PIXELS_PHASES / g->sw || Cg < PIXELS_FILTERS
-        || g->R > PIXELS_TAPS / g->S || Kg * g->R * g->S < PIXELS_TAPS_LEAST
-        || g->C > PIXELS_WEIGHTS / (Kg * g->R * g->S) || g->N * g->P * g->Q < PIXELS_OUTPUTS) return 0;
+        || g->R > PIXELS_TAPS / g->S || Kg * g->R * g->S < PIXELS_TAPS_STRIDED
+        || g->C > PIXELS_WEIGHTS / (Kg * g->R * g->S) || g->N * g->P * g->Q < PIXELS_OUTPUTS_DX) return 0;
     const fnn_window phase = conv_phase(g);
     const fnn_size room = PIXELS_FRAME_MOST / Kg, pitch = phase.Q + phase.S - 1;
     return pitch <= room && phase.R <= room / pitch;
@@ -373,9 +377,9 @@ enum {
                                        chosen */
     COLUMNS_COPY = CONV_COPY / 2,   /* elements of it worth a block where threads share a piece;
                                        chosen: each row is found by divisions first */
-    COLUMNS_SHARED_OUTPUTS = 2048,  /* the same where all threads work on one piece, so that they
-                                       wait less often; */
-    COLUMNS_SHARED_TILE = 1 << 20,  /* timed, both together */
+    COLUMNS_SHARED_OUTPUTS = 2048,  /* the same where all threads work on one piece, */
+    COLUMNS_SHARED_TILE = 1 << 20,  /* chosen, both together: four times as much, so that threads
+                                       wait for each other less often */
     COLUMNS_FEW_OUTPUTS = 48,       /* outputs of an image below which dx takes several images
                                        together; timed */
     COLUMNS_ROWS = 128,             /* rows of the column matrix (taps) in a block: of dx, and the

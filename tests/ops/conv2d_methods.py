@@ -1,10 +1,11 @@
-"""Which methods computed a convolution before the choice was made in one place.
+"""Which methods compute a convolution.
 
 test_conv2d.py holds csrc/conv/conv2d_choose.h against this table.
 
 The sizes come in pairs that differ by one step of one number, on both sides of every border between
-two methods. The methods were read off the code of commit 3995331, where three chains of conditions
-stood in csrc/conv/conv2d.tmpl.h. A change of a method's limits changes lines here, on purpose.
+two methods: those of commit 3995331, where three chains of conditions stood in
+csrc/conv/conv2d.tmpl.h, and behind them those where the limits of pixels are now. A change of a
+method's limits changes lines here, on purpose.
 
 N C H W, K G R S, strides, padding (top bottom left right), dilations: methods of y, dx, dw; dx at
 stride 1 can be the y of the flipped filters by another method.
@@ -13,16 +14,16 @@ stride 1 can be the y of the flipped filters by another method.
 METHODS = """
 1 6 8 8, 5 1 4 4, 1 1, 1 1 1 1, 1 2: columns; columns; columns
 1 19 6 6, 2048 1 1 1, 3 2, 0 1 3 2, 2 2: columns; columns; columns
-1 24 9 42, 384 1 2 3, 5 4, 2 2 2 0, 1 1: columns; columns; columns
+1 24 9 42, 384 1 2 3, 5 4, 2 2 2 0, 1 1: pixels; columns; columns
 1 25 12 12, 128 1 9 9, 5 4, 1 0 1 0, 1 1: columns; columns; columns
 1 44 57 63, 44 4 11 1, 2 1, 10 10 1 2, 1 1: columns; columns; columns
 1 128 24 24, 256 128 1 1025, 5 4, 0 0 3069 3069, 3 3: columns; columns; columns
-3 96 11 11, 81 3 3 3, 3 2, 6 5 1 0, 3 3: columns; columns; columns
-3 128 11 29, 2176 128 5 5, 3 2, 1 0 3 3, 2 4: columns; columns; columns
+3 96 11 11, 81 3 3 3, 3 2, 6 5 1 0, 3 3: pixels; columns; columns
+3 128 11 29, 2176 128 5 5, 3 2, 1 0 3 3, 2 4: pixels; columns; columns
 4 2 62 1300, 32 2 2 1024, 3 2, 3 2 3 3, 1 1: columns; columns; columns
-4 8 4 4, 127 1 3 3, 2 1, 0 0 2 3, 1 1: columns; columns; columns
-5 64 27 27, 352 32 3 2, 4 5, 2 2 0 0, 3 3: columns; columns; columns
-5 136 49 49, 16 4 5 5, 1 2, 1 1 1 1, 3 3: columns; columns; columns
+4 8 4 4, 127 1 3 3, 2 1, 0 0 2 3, 1 1: pixels; columns; columns
+5 64 27 27, 352 32 3 2, 4 5, 2 2 0 0, 3 3: pixels; columns; columns
+5 136 49 49, 16 4 5 5, 1 2, 1 1 1 1, 3 3: pixels; pixels; columns
 5 640 17 4, 640 1 3 3, 2 2, 2 2 1 0, 2 1: columns; columns; columns
 7 3 50 50, 6 3 1 1025, 1 1, 0 0 1534 1534, 3 3: columns; columns; columns
 8 42 64 64, 2 2 2 2, 2 1, 2 3 2 2, 2 2: columns; columns; columns
@@ -31,57 +32,57 @@ METHODS = """
 120 320 1024 13, 576 32 1 1, 3 2, 0 0 3 2, 1 1: columns; columns; columns
 256 1 51 51, 2 1 2 1024, 4 4, 3 3 1023 1021, 1 2: columns; columns; columns
 256 7 44 44, 34 1 2 1, 4 3, 1 1 2 1, 1 1: columns; columns; columns
-1 240 17 17, 4080 240 9 9, 2 1, 4 4 4 4, 1 1: columns; columns; taps
-1 2048 4 4, 22 1 4 3, 1 1, 0 0 3 3, 1 1: columns; columns; taps
+1 240 17 17, 4080 240 9 9, 2 1, 4 4 4 4, 1 1: pixels; columns; taps
+1 2048 4 4, 22 1 4 3, 1 1, 0 0 3 3, 1 1: pixels; columns; taps
 1 2048 25 25, 192 1 3 3, 2 1, 2 2 0 0, 1 1: columns; columns; taps
-2 1 49 49, 27 1 3 3, 1 2, 0 0 2 2, 1 1: columns; columns; taps
-3 96 10 20, 1024 8 3 3, 1 1, 1 1 0 0, 1 1: columns; columns; taps
-4 2 67 31, 34 2 7 7, 2 1, 6 6 3 3, 1 1: columns; columns; taps
-4 8 4 4, 127 1 3 3, 1 1, 0 0 2 3, 1 1: columns; columns; taps
-5 11 512 512, 129 1 3 2, 1 1, 2 2 2 3, 1 1: columns; columns; taps
+2 1 49 49, 27 1 3 3, 1 2, 0 0 2 2, 1 1: pixels; columns; taps
+3 96 10 20, 1024 8 3 3, 1 1, 1 1 0 0, 1 1: pixels; columns; taps
+4 2 67 31, 34 2 7 7, 2 1, 6 6 3 3, 1 1: pixels; columns; taps
+4 8 4 4, 127 1 3 3, 1 1, 0 0 2 3, 1 1: pixels; columns; taps
+5 11 512 512, 129 1 3 2, 1 1, 2 2 2 3, 1 1: pixels; columns; taps
 7 256 46 46, 2048 1 3 3, 1 2, 1 2 1 2, 1 1: columns; columns; taps
-19 6 15 47, 255 1 3 3, 1 1, 1 2 1 1, 2 1: columns; columns; taps
-64 64 16 16, 1088 64 3 12, 1 1, 1 1 0 1, 1 1: columns; columns; taps
-120 195 68 68, 12 3 3 3, 1 2, 2 3 0 0, 1 1: columns; columns; taps
+19 6 15 47, 255 1 3 3, 1 1, 1 2 1 1, 2 1: pixels; columns; taps
+64 64 16 16, 1088 64 3 12, 1 1, 1 1 0 1, 1 1: pixels; columns; taps
+120 195 68 68, 12 3 3 3, 1 2, 2 3 0 0, 1 1: pixels; pixels; taps
 757 288 17 17, 352 32 3 3, 2 1, 0 0 1 1, 1 1: columns; columns; taps
 1 33 33 46, 60 3 1 1, 1 1, 0 0 0 0, 2 1: columns; flipped, columns; columns
-1 2048 1 16, 10 1 3 1, 1 1, 2 2 0 0, 1 1: columns; flipped, columns; columns
+1 2048 1 16, 10 1 3 1, 1 1, 2 2 0 0, 1 1: columns; flipped, pixels; columns
 5 39 9 9, 27 3 1 1, 1 1, 0 0 0 0, 1 1: columns; flipped, columns; columns
-8 2048 3000 24, 56 8 4 4, 1 1, 3 3 3 3, 2 2: columns; flipped, columns; columns
+8 2048 3000 24, 56 8 4 4, 1 1, 3 3 3 3, 2 2: columns; flipped, pixels; columns
 256 64 52 52, 960 64 1 1025, 1 1, 0 1 3069 3069, 2 3: columns; flipped, columns; columns
-1 127 6 6, 63 1 3 2, 1 1, 0 0 1 1, 1 1: columns; flipped, columns; taps
+1 127 6 6, 63 1 3 2, 1 1, 0 0 1 1, 1 1: pixels; flipped, pixels; taps
 2 520 10 5000, 184 8 3 3, 1 1, 0 0 2 2, 1 1: columns; flipped, columns; taps
-3 512 5 4, 48 2 3 3, 1 1, 1 1 1 1, 1 1: columns; flipped, columns; taps
+3 512 5 4, 48 2 3 3, 1 1, 1 1 1 1, 1 1: pixels; flipped, pixels; taps
 3 2048 1 1, 127 1 3 3, 1 1, 3 3 2 2, 1 1: columns; flipped, columns; taps
-4 48 2 2, 64 4 3 4, 1 1, 1 1 2 2, 1 1: columns; flipped, columns; taps
+4 48 2 2, 64 4 3 4, 1 1, 1 1 2 2, 1 1: pixels; flipped, pixels; taps
 7 272 3000 3000, 280 8 3 3, 1 1, 2 2 1 1, 1 1: columns; flipped, columns; taps
-19 18 29 8, 20 1 2 3, 1 1, 0 0 0 0, 1 1: columns; flipped, columns; taps
+19 18 29 8, 20 1 2 3, 1 1, 0 0 0 0, 1 1: pixels; flipped, pixels; taps
 120 4 1 1, 6 2 3 3, 1 1, 2 2 1 1, 1 1: columns; flipped, columns; taps
-120 195 68 68, 12 3 3 3, 1 1, 2 3 0 0, 1 1: columns; flipped, columns; taps
+120 195 68 68, 12 3 3 3, 1 1, 2 3 0 0, 1 1: columns; flipped, pixels; taps
 1 33 33 46, 60 3 1 1, 1 1, 0 0 1 0, 2 1: columns; flipped, direct; columns
 7 4 1 4, 260 4 3 3, 1 1, 1 1 0 1, 1 1: columns; flipped, direct; columns
-1 7 38 49, 26 1 3 3, 1 1, 0 0 3 3, 1 1: columns; flipped, direct; taps
+1 7 38 49, 26 1 3 3, 1 1, 0 0 3 3, 1 1: pixels; flipped, direct; taps
 2 1 49 49, 27 1 3 3, 1 1, 0 0 2 2, 1 1: columns; flipped, direct; taps
-2 16 6 6, 18 1 2 3, 1 1, 0 0 1 2, 1 1: columns; flipped, direct; taps
-3 96 10 20, 1024 8 2 3, 1 1, 1 1 0 0, 1 1: columns; flipped, direct; taps
+2 16 6 6, 18 1 2 3, 1 1, 0 0 1 2, 1 1: pixels; flipped, pixels; taps
+3 96 10 20, 1024 8 2 3, 1 1, 1 1 0 0, 1 1: pixels; flipped, direct; taps
 7 4 1 4, 260 4 3 3, 1 1, 1 1 1 1, 1 1: columns; flipped, direct; taps
 19 5 5 5, 11 1 3 3, 1 1, 3 3 0 0, 1 1: columns; flipped, direct; taps
-19 48 14 14, 140 4 3 3, 1 1, 0 0 2 2, 1 1: columns; flipped, direct; taps
+19 48 14 14, 140 4 3 3, 1 1, 0 0 2 2, 1 1: pixels; flipped, direct; taps
 64 8 62 27, 136 8 3 3, 1 1, 2 2 3 3, 1 1: columns; flipped, direct; taps
 1 2048 1 16, 11 1 3 1, 1 1, 2 2 0 0, 1 1: columns; flipped, few; columns
-1 2048 4 4, 22 1 3 3, 1 1, 0 0 3 3, 1 1: columns; flipped, few; taps
+1 2048 4 4, 22 1 3 3, 1 1, 0 0 3 3, 1 1: pixels; flipped, few; taps
 3 2048 1 2, 127 1 3 3, 1 1, 3 3 2 2, 1 1: columns; flipped, few; taps
 8 2048 3000 24, 64 8 4 4, 1 1, 3 3 3 3, 2 2: columns; flipped, pixels; columns
-2 16 6 6, 18 1 3 3, 1 1, 0 0 1 2, 1 1: columns; flipped, pixels; taps
+2 16 6 6, 18 1 3 3, 1 1, 0 0 1 2, 1 1: pixels; flipped, pixels; taps
 2 520 10 5000, 184 8 3 3, 1 2, 0 0 2 2, 1 1: columns; pixels; taps
 7 272 3000 3000, 280 8 3 3, 2 1, 2 2 1 1, 1 1: columns; pixels; taps
-19 48 14 14, 140 4 3 3, 2 1, 0 0 2 2, 1 1: columns; pixels; taps
+19 48 14 14, 140 4 3 3, 2 1, 0 0 2 2, 1 1: pixels; pixels; taps
 5 136 49 49, 16 4 5 5, 1 1, 1 1 1 1, 3 3: direct; columns; columns
 556 23 4 11, 2 1 3 3, 1 1, 1 1 3 4, 2 2: direct; columns; columns
 256 26 5 5, 5 1 3 3, 1 1, 0 1 0 1, 1 1: direct; columns; taps
 1 1 16 16, 5 1 3 3, 1 1, 0 0 1 1, 1 1: direct; direct; direct
 1 128 24 24, 256 128 1 1024, 5 4, 0 0 3069 3069, 3 3: direct; direct; direct
-1 240 17 17, 3840 240 9 9, 2 1, 4 4 4 4, 1 1: direct; direct; direct
+1 240 17 17, 3840 240 9 9, 2 1, 4 4 4 4, 1 1: pixels; direct; direct
 4 2 62 1300, 32 2 1 1024, 3 2, 3 2 3 3, 1 1: direct; direct; direct
 4 2 67 31, 32 2 7 7, 2 1, 6 6 3 3, 1 1: direct; direct; direct
 5 32 27 27, 352 32 3 2, 4 5, 2 2 0 0, 3 3: direct; direct; direct
@@ -94,15 +95,15 @@ METHODS = """
 256 64 52 52, 960 64 1 1024, 1 1, 0 1 3069 3069, 2 3: direct; direct; direct
 8 42 64 64, 2 2 2 2, 1 1, 2 3 2 2, 2 2: direct; flipped, columns; columns
 256 17 35 35, 10 1 1 1, 1 1, 2 3 1 2, 2 1: direct; flipped, columns; columns
-556 23 4 11, 2 1 3 3, 1 1, 1 1 3 4, 1 2: direct; flipped, columns; columns
-1 102 59 17, 48 3 3 2, 1 1, 0 0 3 3, 1 1: direct; flipped, columns; taps
-4 48 2 2, 64 4 3 3, 1 1, 1 1 2 2, 1 1: direct; flipped, columns; taps
-5 24 58 58, 13 1 2 3, 1 1, 1 1 2 2, 1 1: direct; flipped, columns; taps
-5 24 67 67, 12 1 3 2, 1 1, 1 1 0 1, 1 1: direct; flipped, columns; taps
-8 34 9 9, 15 1 3 2, 1 1, 2 3 1 1, 1 1: direct; flipped, columns; taps
-16 25 66 13, 9 1 3 3, 1 1, 1 1 2 2, 1 1: direct; flipped, columns; taps
-120 17 42 42, 16 1 2 3, 1 1, 1 1 3 3, 1 1: direct; flipped, columns; taps
-256 26 5 5, 5 1 3 3, 1 1, 0 1 1 1, 1 1: direct; flipped, columns; taps
+556 23 4 11, 2 1 3 3, 1 1, 1 1 3 4, 1 2: direct; flipped, pixels; columns
+1 102 59 17, 48 3 3 2, 1 1, 0 0 3 3, 1 1: direct; flipped, pixels; taps
+4 48 2 2, 64 4 3 3, 1 1, 1 1 2 2, 1 1: pixels; flipped, pixels; taps
+5 24 58 58, 13 1 2 3, 1 1, 1 1 2 2, 1 1: direct; flipped, pixels; taps
+5 24 67 67, 12 1 3 2, 1 1, 1 1 0 1, 1 1: direct; flipped, pixels; taps
+8 34 9 9, 15 1 3 2, 1 1, 2 3 1 1, 1 1: direct; flipped, pixels; taps
+16 25 66 13, 9 1 3 3, 1 1, 1 1 2 2, 1 1: direct; flipped, pixels; taps
+120 17 42 42, 16 1 2 3, 1 1, 1 1 3 3, 1 1: direct; flipped, pixels; taps
+256 26 5 5, 5 1 3 3, 1 1, 0 1 1 1, 1 1: direct; flipped, pixels; taps
 1 44 57 63, 44 4 11 1, 1 1, 10 10 1 2, 1 1: direct; flipped, direct; columns
 5 39 9 9, 27 3 2 1, 1 1, 0 0 0 0, 1 1: direct; flipped, direct; columns
 256 16 35 35, 10 1 1 1, 1 1, 2 3 1 2, 2 1: direct; flipped, direct; columns
@@ -146,7 +147,7 @@ METHODS = """
 32 17 1 1, 1024 1 3 3, 1 1, 1 1 2 2, 1 1: pixels; columns; columns
 64 13 27 15, 24 1 3 2, 3 3, 2 0 3 1, 2 3: pixels; columns; columns
 2 31 28 28, 2048 1 2 3, 1 1, 1 1 2 2, 1 1: pixels; columns; taps
-2 72 56 45, 42 3 3 3, 2 1, 0 1 0 0, 1 1: pixels; columns; taps
+2 72 56 45, 42 3 3 3, 2 1, 0 1 0 0, 1 1: pixels; pixels; taps
 3 9 26 26, 127 1 3 3, 1 2, 1 1 1 1, 1 1: pixels; columns; taps
 3 512 64 66, 1024 32 3 3, 1 1, 0 0 1 3, 1 1: pixels; columns; taps
 16 8 68 68, 48 4 3 3, 1 2, 1 1 0 0, 1 1: pixels; columns; taps
@@ -159,11 +160,11 @@ METHODS = """
 256 7 44 44, 34 1 2 2, 4 3, 1 1 2 1, 1 1: pixels; columns; taps
 256 15 3 4, 37 1 3 3, 1 1, 0 0 1 1, 1 1: pixels; columns; taps
 256 44 8 48, 62 2 3 3, 1 1, 0 0 1 1, 2 1: pixels; columns; taps
-1 300 1 61, 25 1 2 3, 1 1, 2 3 2 3, 2 2: pixels; flipped, columns; columns
-120 257 7 7, 13 1 3 3, 1 1, 0 1 2 2, 1 2: pixels; flipped, columns; columns
-2 512 4 3, 1024 32 3 3, 1 1, 1 1 3 4, 1 1: pixels; flipped, columns; taps
+1 300 1 61, 25 1 2 3, 1 1, 2 3 2 3, 2 2: pixels; flipped, pixels; columns
+120 257 7 7, 13 1 3 3, 1 1, 0 1 2 2, 1 2: pixels; flipped, pixels; columns
+2 512 4 3, 1024 32 3 3, 1 1, 1 1 3 4, 1 1: pixels; flipped, pixels; taps
 1 512 11 11, 1024 32 3 3, 1 1, 1 1 1 1, 1 1: pixels; flipped, direct; taps
-2 512 4 4, 1024 32 3 3, 1 1, 1 1 3 4, 1 1: pixels; flipped, direct; taps
+2 512 4 4, 1024 32 3 3, 1 1, 1 1 3 4, 1 1: pixels; flipped, pixels; taps
 4 11 62 62, 31 1 4 3, 1 1, 1 1 1 1, 1 1: pixels; flipped, direct; taps
 4 512 68 68, 640 32 3 3, 1 1, 2 3 2 2, 1 1: pixels; flipped, direct; taps
 5 512 43 43, 832 32 3 3, 1 1, 1 1 1 1, 1 1: pixels; flipped, direct; taps
@@ -241,4 +242,22 @@ METHODS = """
 120 96 24 24, 38 1 3 3, 1 1, 0 0 2 2, 1 1: winograd; flipped, winograd; winograd
 409 17 52 52, 30 1 3 3, 1 1, 3 4 1 1, 1 1: winograd; flipped, winograd; winograd
 603 96 20 20, 28 1 3 3, 1 1, 3 3 3 4, 1 1: winograd; flipped, winograd; winograd
+2 1 30 30, 24 1 1 17, 1 1, 0 0 0 0, 1 1: columns; columns; taps
+2 1 30 30, 24 1 1 18, 1 1, 0 0 0 0, 1 1: pixels; columns; taps
+2 1 30 30, 24 1 1 7, 1 2, 0 0 0 0, 1 1: columns; columns; taps
+2 1 30 30, 24 1 1 8, 1 2, 0 0 0 0, 1 1: pixels; columns; taps
+3 16 3 3, 24 1 3 3, 1 1, 0 0 0 0, 1 1: columns; columns; columns
+4 16 3 3, 24 1 3 3, 1 1, 0 0 0 0, 1 1: pixels; columns; columns
+1 16 130 130, 11 1 3 2, 1 1, 0 0 0 0, 1 1: columns; flipped, pixels; taps
+1 16 130 130, 12 1 3 2, 1 1, 0 0 0 0, 1 1: pixels; flipped, pixels; taps
+2 8 20 20, 1 1 3 3, 2 1, 0 0 0 0, 1 1: columns; columns; taps
+2 8 20 20, 1 1 3 3, 2 2, 0 0 0 0, 1 1: pixels; columns; taps
+8 16 8 8, 176 16 3 3, 2 2, 1 1 1 1, 1 1: direct; direct; direct
+8 16 8 8, 192 16 3 3, 2 2, 1 1 1 1, 1 1: pixels; direct; direct
+4 14563 3 3, 1 1 3 3, 2 2, 0 0 0 0, 1 1: pixels; columns; taps
+4 14564 3 3, 1 1 3 3, 2 2, 0 0 0 0, 1 1: columns; columns; taps
+2 16 20 30, 1 1 1 7, 1 2, 0 0 0 0, 1 1: pixels; columns; taps
+2 16 20 30, 1 1 1 8, 1 2, 0 0 0 0, 1 1: pixels; pixels; taps
+7 16 6 6, 16 1 3 3, 2 2, 1 1 1 1, 1 1: pixels; columns; taps
+8 16 6 6, 16 1 3 3, 2 2, 1 1 1 1, 1 1: pixels; pixels; taps
 """

@@ -150,7 +150,7 @@ needs_kernels = pytest.mark.skipif(nn.kernels.compiled is None, reason="the meth
 
 
 @needs_kernels
-def test_methods_are_those_from_before_the_choice_was_made_in_one_place():
+def test_methods_are_those_of_the_table():
     lines = METHODS.strip().splitlines()
     wrong = []
     for line in lines:
@@ -372,7 +372,7 @@ PADDED = [(1, 2, 4, 2, 1, 3, 2, 1, 2), (1, 2, 4, 2, 1, 2, 3, 1, 1), (1, 2, 9, 4,
           (1, 2, 7, 4, 2, 3, 2, 1, 1), (1, 4, 19, 4, 1, 3, 1, 1, 1), (1, 128, 4, 20, 1, 5, 2, 2, 1),
           (1, 128, 4, 128, 1, 2, 1, 1, 2),
           (1, 8, 14, 32, 1, 3, 1, 2, 1), (2, 32, 8, 16, 1, 3, 1, 1, 1), (1, 32, 6, 16, 1, 2, 1, 2, 2),
-          (1, 16, 12, 32, 1, 2, 2, 2, 1), (1, 16, 8, 16, 1, 3, 1, 1, 2)]
+          (1, 16, 12, 32, 1, 2, 2, 2, 1), (1, 16, 8, 16, 1, 3, 1, 1, 2), (1, 2, 2, 4, 1, 3, 1, 1, 1)]
 
 
 def padded(sizes):
