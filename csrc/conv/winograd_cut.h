@@ -92,8 +92,8 @@ typedef struct { uint16_t empty, direct; float window, pixel; } wino_note;
 typedef struct { float tap, view; } wino_shares;
 
 /* What a tally of a channel counts, for dw: sums over all images of the absolute values that all
- * taps see (a sample), and of those at the edge that some do not. */
-enum { WINO_INNER, WINO_OUTER, WINO_TALLIES };
+ * taps see, and of those at the edge that some do not; and the largest of both. */
+enum { WINO_INNER, WINO_OUTER, WINO_LARGEST, WINO_TALLIES };
 
 enum {
     WINO_FAINT = 64,        /* how much a tile may weigh beside a window; chosen: 16 times what an
@@ -106,6 +106,9 @@ enum {
                                through is measured, too */
     WINO_DROWN_DW = 256,    /* the same beside those of a tap of dw, over all tiles; chosen, and
                                measured */
+    WINO_OUTWEIGHS = 16,    /* how much an element of a channel of x, or of dy, may weigh beside all
+                               others, where ReLU'd normal numbers of 64 pixels weigh 1/9; chosen,
+                               and measured: 64 lets 62 times the allowance through */
     WINO_SAMPLE = 3,        /* channels of x, and of dy, from which dw judges all; chosen: some 1 %
                                of the instructions */
     WINO_JOINTS = 64,       /* parts of the tiles that are judged, each with its sums; chosen */

@@ -12,7 +12,8 @@
  *            the bias. A filter is lopsided where one weight outweighs all others, or those that an
  *            output at a padded edge uses are faint: it is convolved by columns.
  * dw         A channel of x, or of dy, is lopsided where the edge, which some taps do not see,
- *            outweighs the rest. Its weights are summed directly.
+ *            outweighs the rest, or where one element does, which in some taps may meet zeros only.
+ *            Its weights are summed directly.
  * Cost       Each is noticed from sums of what is in registers anyway; the sums decide whether
  *            anything is looked at a second time.
  */
@@ -546,13 +547,17 @@ static void FN(wino_inner)(fnn_size H, fnn_size P, fnn_size ph, int of_dy, fnn_s
     *to = of_dy ? fnn_min(P, H + ph - 2) : fnn_min(H, P - ph);
 }
 
-/* The absolute sum of n pixels, VL channels side by side. */
-FNN_INLINE vec FN(wino_line)(const REAL *pixels, fnn_size n)
+/* The absolute sum of n pixels, VL channels side by side; and the largest of them and *largest. */
+FNN_INLINE vec FN(wino_line)(const REAL *pixels, fnn_size n, vec *largest)
 {
-    vec sum = v_set(0);
+    vec sum = v_set(0), most = *largest;
 #pragma GCC unroll 4
-    for (fnn_size i = 0; i < n; i++)
-        sum += v_abs(v_load(pixels + i * VL));
+    for (fnn_size i = 0; i < n; i++) {
+        const vec size = v_abs(v_load(pixels + i * VL));
+        sum += size;
+        most = v_max(size, most);
+    }
+    *largest = most;
     return sum;
 }
 
@@ -564,29 +569,29 @@ static void FN(wino_tally)(REAL *tally, const REAL *pixels, fnn_size first, fnn_
     fnn_size top, bottom, left, right;
     FN(wino_inner)(g->H, g->P, g->ph, of_dy, &top, &bottom);
     FN(wino_inner)(g->W, g->Q, g->pw, of_dy, &left, &right);
-    if (top == 0 && left == 0 && bottom == (of_dy ? g->P : g->H) && right == W)
-        return;                                     /* all taps see everything */
     vec inner = v_load(tally + WINO_INNER * VL), outer = v_load(tally + WINO_OUTER * VL);
+    vec largest = v_load(tally + WINO_LARGEST * VL);
     for (; i < i_end; i++) {
         const REAL *line = pixels + (i - first) * W * VL;
         if (i < top || i >= bottom || left >= right) {
-            outer += FN(wino_line)(line, W);
+            outer += FN(wino_line)(line, W, &largest);
             continue;
         }
-        outer += FN(wino_line)(line, left) + FN(wino_line)(line + right * VL, W - right);
-        if (i % WINO_OUT == 1)                      /* of every fourth row: a sample will do */
-            inner += FN(wino_line)(line + left * VL, right - left);
+        outer += FN(wino_line)(line, left, &largest) + FN(wino_line)(line + right * VL, W - right, &largest);
+        inner += FN(wino_line)(line + left * VL, right - left, &largest);
     }
     v_store(tally + WINO_INNER * VL, inner);
+    v_store(tally + WINO_LARGEST * VL, largest);
     v_store(tally + WINO_OUTER * VL, outer);
 }
 
-/* Whether in a channel the edge outweighs all that every tap sees. */
+/* Whether in a channel the edge outweighs all that every tap sees, or one element all others. The
+ * others are added up by themselves: in the difference of all and largest they would be lost. */
 static int FN(wino_outweighs)(const REAL *x, fnn_size channel, fnn_size channels, const fnn_window *g, int of_dy)
 {
     const fnn_size H = of_dy ? g->P : g->H, W = of_dy ? g->Q : g->W;
     fnn_size top, bottom, left, right;
-    double inner = 0, outer = 0;
+    double inner = 0, outer = 0, largest = 0, rest = 0;
     FN(wino_inner)(g->H, g->P, g->ph, of_dy, &top, &bottom);
     FN(wino_inner)(g->W, g->Q, g->pw, of_dy, &left, &right);
     for (fnn_size n = 0; n < g->N; n++)
@@ -594,8 +599,10 @@ static int FN(wino_outweighs)(const REAL *x, fnn_size channel, fnn_size channels
             for (fnn_size j = 0; j < W; j++) {
                 const double value = x[((n * channels + channel) * H + i) * W + j], size = value < 0 ? -value : value;
                 *(i >= top && i < bottom && j >= left && j < right ? &inner : &outer) += size;
+                rest += fnn_min_double(largest, size);
+                largest = fnn_max_double(size, largest);
             }
-    return inner * WINO_FAINT < outer;
+    return inner * WINO_FAINT < outer || rest * WINO_OUTWEIGHS < largest;
 }
 
 /* Which of the channels of x, or of dy, are lopsided: found[channel]. Returns how many. A tally
@@ -606,12 +613,15 @@ static fnn_size FN(wino_find_lopsided_channels)(char *found, const REAL *tallies
     fnn_size count = 0;
     for (fnn_size c = 0; c < channels; c++) {
         const REAL *tally = tallies + c / VL * WINO_TALLIES * VL + c % VL;
-        REAL inner = 0, outer = 0;
+        REAL inner = 0, outer = 0, largest = 0;
         for (fnn_size part = 0; part < parts; part++) {
             inner += tally[part * step + WINO_INNER * VL];
             outer += tally[part * step + WINO_OUTER * VL];
+            largest = r_max(tally[part * step + WINO_LARGEST * VL], largest);
         }
-        found[c] = inner * (WINO_FAINT / 2) < outer && FN(wino_outweighs)(x, c, channels, g, of_dy);
+        const int suspicious = inner * (WINO_FAINT / 2) < outer
+                            || (inner + outer - largest) * (WINO_OUTWEIGHS / 2) < largest;
+        found[c] = suspicious && FN(wino_outweighs)(x, c, channels, g, of_dy);
         count += found[c];
     }
     return count;

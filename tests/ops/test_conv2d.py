@@ -491,6 +491,34 @@ def test_large_rows_and_columns_of_both_operands_multiply(level, seed):
         assert (np.abs(g - e) <= 32 * 4 * np.sqrt(count) * np.finfo(np.float32).eps / 2 * size).all()
 
 
+@pytest.mark.parametrize("times", [15, 17, 1e6])
+@pytest.mark.parametrize("of_dy", [False, True])
+@pytest.mark.parametrize("level", LEVELS)
+def test_one_element_that_meets_zeros_drowns_no_tap(level, of_dy, times):
+    """Of eight channels of x, or of dy, one element is so many times the sum of all others, and
+    half of the other operand is zeros: 16 times are let through.
+    """
+    rng = seeded("meets zeros")
+    x, w, dy = (rng.standard_normal(shape).astype(np.float32)
+                for shape in ((2, 32, 12, 12), (32, 32, 3, 3), (2, 32, 12, 12)))
+    large, other = (dy, x) if of_dy else (x, dy)
+    np.maximum(other, 0, out=other)
+    for c in range(8):
+        large[0, c, 3 + c % 4, 2 + c // 4] = 0
+        large[0, c, 3 + c % 4, 2 + c // 4] = times * np.abs(large[:, c]).sum()
+
+    def weight_gradient(x, w, dy):
+        weight = nn.tensor(w, requires_grad=True)
+        F.conv2d(nn.tensor(x), weight, padding=1).backward(nn.tensor(dy))
+        return weight.grad.data
+
+    wide = [a.astype(np.float64) for a in (x, w, dy)]
+    exact, terms = weight_gradient(*wide), weight_gradient(*map(np.abs, wide))
+    with nn.use_isa(level):
+        got = weight_gradient(x, w, dy)
+    assert (np.abs(got - exact) <= 32 * 4 * np.sqrt(2*12*12) * np.finfo(np.float32).eps / 2 * terms).all()
+
+
 @pytest.mark.parametrize("size", [1e3, 1e4, 1e5, 1e12])
 def test_the_error_goes_by_the_window(size):
     """A pixel that is not quite large enough to be noticed costs at most 32 times the allowance of
