@@ -136,7 +136,8 @@ def explain(function: Any, error: Exception, /, *args: Any, **kwargs: Any) -> An
     """
     try:
         if not is_ours(error):
-            if isinstance(error, FastnnError) and function.__module__.startswith(COMPOSING) and error.layer is None:
+            if (isinstance(error, FastnnError) and function.__module__.startswith(COMPOSING) and error.layer is None
+                    and only_ours(error)):
                 error.who = function.__name__       # the composition, not its part that refused
             raise error
         if isinstance(error, (AttributeError, TypeError)) and function.__name__ != "__init__":
@@ -158,7 +159,7 @@ def name_of(function: Any, args: tuple[Any, ...]) -> str:
     if function.__name__ == "__init__":     # of the class, or of the user's that inherits from it
         return next(c.__name__ for c in type(args[0]).__mro__ if c.__module__.startswith("fastnn"))
     if function.__code__.co_varnames[:1] == ("self",):
-        return f"{type(args[0]).__name__}.{function.__name__}"
+        return f"{type(args[0]).__name__ if args else function.__qualname__.rpartition('.')[0]}.{function.__name__}"
     return str(function.__name__)
 
 
@@ -181,6 +182,9 @@ def refusal(who: str, error: Exception, function: Any, args: tuple[Any, ...], kw
     """The error about the first argument that is not as the signature says; where all are, about
     the call.
     """
+    own = function.__code__.co_varnames[:1] == ("self",)
+    if own and function.__qualname__.startswith("Tensor") and not (args and hasattr(args[0], "_data")):
+        return DTypeError(who=function.__name__, expected="a tensor", got=described(args[0]) if args else "nothing")
     whole, (signature, args) = args, without_self(function, args)
     try:
         signature.bind(*args, **kwargs)
@@ -243,10 +247,13 @@ def about_call(who: str, error: Exception, expected: str | None, args: tuple[Any
 
 def is_ours(error: Exception) -> bool:
     """Whether this is an error of Python or NumPy to be told in our words, and none of the user's
-    code: all frames that it passed are fastnn's, NumPy's or Python's own.
+    code.
     """
-    if isinstance(error, (FastnnError, RecursionError)):
-        return False
+    return not isinstance(error, (FastnnError, RecursionError)) and only_ours(error)
+
+
+def only_ours(error: Exception) -> bool:
+    """Whether all frames that it passed are fastnn's, NumPy's or Python's own."""
     traceback = error.__traceback__
     while traceback is not None:
         module = traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0]

@@ -808,3 +808,6 @@ def check_key(who: str, key: Any) -> None:
         if isinstance(k, (float, str)) or (isinstance(k, np.ndarray) and k.dtype.kind not in "biu"):
             raise DTypeError("an index is an int, a slice, None, ..., or an array of integers or booleans",
                              who=who, got=getattr(k, "dtype", type(k).__name__), hint="Convert it with .long().")
+        if isinstance(k, np.ndarray) and k.dtype == np.uint64 and k.size and k.max() >= 2**63:
+            # NumPy would take it as a negative one
+            raise guard.IndexMistake(f"index {k.max()} is out of bounds", who=who)

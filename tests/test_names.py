@@ -1,9 +1,11 @@
 """What a missing name says: what is near, and what another library calls by that name."""
 
+import copy
 import inspect
 import pickle
 import re
 
+import numpy as np
 import pytest
 
 import fastnn as nn
@@ -223,3 +225,15 @@ def test_names_of_settings_columns_ops_and_models_are_told():
                                      "Did you mean 'accuracy'?")
     with pytest.raises(nn.RangeError, match=r"Did you mean resnet18"):
         nn.models.get_model("resnet81")
+
+
+def test_a_method_called_without_a_tensor():
+    for call in (lambda: nn.exp_(), lambda: nn.Tensor.exp_(), lambda: nn.exp_(None), lambda: nn.exp_(np.ones(2))):
+        with pytest.raises(nn.DTypeError, match=r"^exp_: expected a tensor, got "):
+            call()
+
+
+def test_a_function_from_pickle_is_the_same():
+    again = pickle.loads(pickle.dumps(nn.relu))
+    assert again == nn.relu and hash(again) == hash(nn.relu) and again != nn.tanh
+    assert copy.deepcopy(nn.relu) is nn.relu and again(nn.ones(1)).item() == 1

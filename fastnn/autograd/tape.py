@@ -82,8 +82,9 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
         else:
             arrays.append(x)
     record = record and run.backward is not None and modes.state.enabled
-    if record:
-        # backward uses positions again, unchecked: it gets a copy, which nobody else can change
+    if len(arrays) > 1 and (record or any(map(is_floats, arrays))):
+        # positions beside floats are used again, unchecked, by kernel and backward: these get a
+        # copy, which nobody else can change
         arrays = [a.copy() if is_integers(a) else a for a in arrays]
     try:
         # fits, where an op has it, is a quick yes in place of the check
@@ -163,6 +164,10 @@ def owner(a: np.ndarray) -> np.ndarray:
 def is_integers(a: Any) -> bool:
     """Whether this is an array of integers: positions or labels, where an op takes them."""
     return isinstance(a, _ndarray) and a.dtype.kind in "iu"
+
+
+def is_floats(a: Any) -> bool:
+    return isinstance(a, _ndarray) and a.dtype.kind == "f"
 
 
 def incomplete(t: Any) -> GraphError:

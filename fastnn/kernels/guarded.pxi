@@ -47,6 +47,12 @@ cdef class guarded:
     def __repr__(self):
         return repr(self.function)
 
+    def __eq__(self, other):                        # a copy from pickle is the same function
+        return type(other) is guarded and (<guarded>other).function == self.function
+
+    def __hash__(self):
+        return hash(self.function)
+
     def __reduce__(self):
         return guarded, (self.function,)
 

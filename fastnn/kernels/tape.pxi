@@ -208,8 +208,8 @@ def untouched(node) -> bool:
 
 
 cdef int own_integers(tuple arrays, Py_ssize_t at) except -1:
-    """Put a copy in place of an array of integers: positions pass the check, and backward uses them
-    again. The tuple is new, so nobody sees the change.
+    """Put a copy in place of an array of integers: positions pass the check, and then the kernel,
+    which no lock protects, and backward use them again. The tuple is new: nobody sees the change.
     """
     cdef object a = nth(arrays, at)
     cdef const ndarray *f = fields_of(a)
@@ -323,7 +323,7 @@ cdef object refused(object op, tuple arrays, dict attrs):
 
 def apply(op, *inputs, **attrs):
     """autograd.apply, compiled."""
-    cdef bint record = False
+    cdef bint record = False, floats = False
     cdef object x, data, base, node, root = None
     cdef list version = None, fresh
     cdef const ndarray *fields
@@ -341,10 +341,11 @@ def apply(op, *inputs, **attrs):
                 record = True
         else:
             data = x
+        floats = floats or float_fields(data) != NULL
         give(arrays, i, data)
     cdef PyObject *keywords = <PyObject *>attrs if attrs else NULL
     record = record and nth(run, RUN_BACKWARD) is not None and _tape_state.enabled
-    if record:
+    if floats and count > 1:                        # integers beside floats are positions or labels
         for i in range(count):
             if float_fields(nth(arrays, i)) == NULL:
                 own_integers(arrays, i)

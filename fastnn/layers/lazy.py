@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..errors import ShapeError
 from ..parameters import UninitializedBuffer, UninitializedParameter, is_lazy
 from ..tensor import Tensor
@@ -39,13 +41,21 @@ class _Lazy(Module):
         # where weights were loaded before the first call, no parameter is lazy, and only the class
         # changes
         if self.has_uninitialized_params():
+            given = {}                              # what has values already keeps them
             for name, shape in self._shapes(channels).items():
                 t = getattr(self, name)
                 if is_lazy(t):
                     t.materialize(shape)
+                elif t is not None:
+                    if t.shape != shape:
+                        raise ShapeError(who=type(self).__name__, expected=f"{name} of shape {shape} for this input",
+                                         got=t.shape)
+                    given[name] = t.data.copy()
             # first the class, for its reset_parameters draws values, and that of _Lazy does nothing
             layer.__class__ = cls_to_become
             layer.reset_parameters()
+            for name, values in given.items():
+                np.copyto(getattr(self, name).data, values)
         layer.__class__ = cls_to_become
 
     def forward(self, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:

@@ -13,7 +13,7 @@ from .activation import elu, tanh
 from .arithmetic import add, div, maximum, minimum, mul, sub
 from .checks import need_float, renamed
 from .clone import clone, to
-from .compare import eq, gt, le
+from .compare import eq, floor, gt, le
 from .elementary import abs, clamp, exp, log1p, neg, pow
 from .indexing import where
 from .reduce import norm, one_axis
@@ -169,7 +169,12 @@ def ldexp(input: Tensor, other: Any) -> Tensor:
     >>> nn.ldexp(nn.tensor([1.0, 3.0]), nn.tensor([2, -1]))
     tensor([4.0, 1.5])
     """
-    return mul(input, pow(2.0, other))
+    dtype = input.dtype if isinstance(input, Tensor) and input.dtype.kind == "f" else None
+    if dtype is not None and isinstance(other, Tensor) and other.dtype.kind in "iu":
+        other = Tensor(other._data.astype(dtype))
+    # in two steps: 2^b alone may overflow, or vanish, where the result does not
+    half = floor(clamp(mul(other, 0.5), -1000, 1000))
+    return mul(mul(input, pow(2.0, half)), pow(2.0, sub(other, half)))
 
 
 def float_power(input: Any, exponent: Any) -> Tensor:

@@ -4,6 +4,7 @@ others.
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def ctc_loss(log_probs: Tensor, targets: Any, input_lengths: Any, target_lengths
     batched = log_probs.ndim == 3
     x = log_probs if batched else reshape(log_probs, log_probs.shape[0], 1, -1)
     T, N, C = x.shape
-    if not 0 <= blank < C:
+    if not isinstance(blank, Integral) or not 0 <= blank < C:
         raise RangeError(who="ctc_loss", expected=f"0 <= blank < {C}", got=blank)
     steps, numbers = (lengths(name, given, N) for name, given in (("input_lengths", input_lengths),
                                                                   ("target_lengths", target_lengths)))
@@ -131,6 +132,9 @@ def log_likelihood(x: Tensor, labels: np.ndarray, steps: np.ndarray, numbers: np
         else:
             new = add(alpha, getitem(log_p, t))
         alpha = new if (steps > t).all() else where(wrapped((steps > t)[:, None]), new, alpha)
+    if not steps.all():                             # without a step nothing is said
+        nothing = np.where(np.arange(positions) == 0, 0, -np.inf).astype(x.dtype)
+        alpha = where(wrapped((steps == 0)[:, None]), wrapped(nothing), alpha)
     # it ends with the last label, or with the blank behind it
     rows = np.arange(N)
     ends = [getitem(alpha, (rows, 2 * numbers)),

@@ -267,7 +267,8 @@ def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, a
                              got=getattr(k, "dtype", type(k).__name__), hint="Convert it with .long().")
     rows: Any = key[0] if len(key) == 1 else None
     if accumulate and slice_numbers(input, rows) and values.dtype == input.dtype:
-        rows = rows if rows.min() >= 0 else np.where(rows < 0, rows + len(input._data), rows)
+        rows = rows.astype(np.int64)
+        rows += len(input._data) * (rows < 0)
         return apply(INDEX_ADD, input, Tensor(rows), fitting("index_put", values, (rows.size, *input.shape[1:])), dim=0)
     try:
         where = numbers(input)[key]
@@ -332,8 +333,8 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     if index.numel() != source.numel():
         raise ShapeError(who="put", expected=f"source of {index.numel()} elements, as index", got=source.shape)
     n = input.numel()
+    in_range("put", index._data, n, -n)
     where = index._data.astype(np.int64)
-    in_range("put", where, n, -n)
     where += n * (where < 0)
     return written(input, Tensor(where), reshape(source, index.shape), bool(accumulate))
 
@@ -494,8 +495,9 @@ def numbered(who: str, input: Tensor, dim: int, index: Tensor,
     """
     same_type(who, input, source=source)
     d, shape = axis(who, dim, max(input.ndim, 1)), input.shape or (1,)
-    chosen = vector(who, index).reshape(-1).astype(np.int64)
+    chosen = vector(who, index).reshape(-1)
     in_range(who, chosen, shape[d])
+    chosen = chosen.astype(np.int64)
     room = (*shape[:d], chosen.size, *shape[d + 1:])
     if source.shape != room and not (len(shape) == 1 and source.ndim == 0 and chosen.size == 1):
         raise ShapeError(who=who, expected=f"source of shape {room}", got=source.shape)

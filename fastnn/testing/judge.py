@@ -202,8 +202,7 @@ class _Judge:
         diagnosis = state or "; ".join(d.what for _, d in found)
         if state:
             lines.insert(0, ("Diagnosis", state))
-        elif not found and (shown.broken or (getattr(shown, kind)
-                                             and self._fault(shown, kind).fault == "dtype")):
+        elif not found and (shown.error or self._fault(shown, kind).fault == "dtype"):
             diagnosis = shown.error or "wrong dtype"
         if found:
             first = [("Diagnosis", f"{'' if len(found) == 1 else name + ': '}{d.what}.") for name, d in found]

@@ -14,7 +14,7 @@ import pytest
 
 import fastnn as nn
 from fastnn.autograd import apply, apply_in_python
-from fastnn.op import OPS
+from fastnn.op import ACTIVE, OPS
 
 sys.path.insert(0, str(Path(__file__).parents[2]/"tools"))
 import fuzz_calls
@@ -247,3 +247,27 @@ def test_a_list_of_positions_may_change_after_forward():
         positions[0] = 3
         (buffer * nn.tensor([1.0, 2.0, 3.0, 4.0])).sum().backward()
         assert h.grad.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("rule", [apply, apply_in_python], ids=["compiled", "python"])
+@pytest.mark.parametrize("op", [pytest.param(op, id=op.name) for op in OPS.values()])
+def test_positions_beside_floats_are_copied_before_they_are_checked(op, rule, monkeypatch):
+    """Another thread may change them between check and kernel, which no lock protects."""
+    seen = []
+
+    def spy(*arrays, **attrs):
+        seen.extend(arrays)
+        return running.forward(*arrays, **attrs)
+
+    running = ACTIVE[op.name]
+    monkeypatch.setitem(ACTIVE, op.name, running._replace(forward=spy))
+    for sample in op.samples():
+        kinds = {a.dtype.kind for a in arrays_in(sample.inputs)}
+        if "f" not in kinds or not kinds & {"i", "u"}:
+            continue
+        seen.clear()
+        inputs = [None if a is None else np.array(a) for a in sample.inputs]
+        rule(op, *[None if a is None else nn.tensor(a) for a in inputs], **sample.attrs)
+        for given, got in zip(inputs, seen, strict=True):
+            if is_integers(given) and given.size:
+                assert not np.shares_memory(given, got)

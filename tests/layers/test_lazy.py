@@ -146,3 +146,12 @@ def test_dicts_of_parameters():
     assert list(kept.state_dict()) == ["b", "c"] and all(p.requires_grad for p in kept.values())
     kept.clear()
     assert len(kept) == 0 and not list(kept.parameters())
+
+
+def test_a_value_that_was_loaded_is_kept():
+    layer = nn.LazyLinear(2)
+    layer.load_state_dict({"weight": nn.ones(2, 3)}, strict=False)
+    with pytest.raises(nn.ShapeError, match=r"weight of shape \(2, 7\) for this input"):
+        layer(nn.zeros(1, 7))
+    layer(nn.zeros(1, 3))
+    assert layer.weight.tolist() == [[1, 1, 1], [1, 1, 1]] and layer.bias.shape == (2,)

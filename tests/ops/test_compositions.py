@@ -2,6 +2,8 @@
 errors that name the function which was called.
 """
 
+import math
+
 import numpy as np
 import pytest
 from second_opinion import close, compare
@@ -340,3 +342,28 @@ def test_the_functions_are_methods_too():
     x = nn.tensor(M)
     assert nn.equal(x.topk(2).values, F.topk(x, 2).values) and x.unique().shape == (12,)
     assert nn.equal(x.addmm(x, nn.ones(4, 4, dtype=nn.float64)), F.addmm(x, x, nn.ones(4, 4, dtype=nn.float64)))
+
+
+def test_ldexp_keeps_its_type_and_does_not_overflow_on_the_way():
+    for dtype, x, e, y in ((nn.float64, 1.0, 200, 2.0**200), (nn.float64, 1e300, -1200, math.ldexp(1e300, -1200)),
+                           (nn.float64, 0.0, 200, 0.0), (nn.float32, 2.0**-100, 200, 2.0**100),
+                           (nn.float32, math.inf, -200, math.inf), (nn.float32, 1.0, math.inf, math.inf)):
+        got = nn.ldexp(nn.tensor([x], dtype=dtype), nn.tensor([e]))
+        assert got.dtype == dtype and got.item() == y, (x, e)
+
+
+def test_positions_of_small_and_large_types():
+    row = nn.tensor(np.array([-1], np.int8))
+    assert nn.index_put(nn.zeros(200), (row,), nn.ones(1), True)[199].item() == 1
+    beyond = nn.tensor(np.array([2**64 - 1], np.uint64))
+    for call in (lambda: nn.put(nn.zeros(3), beyond, nn.ones(1)), lambda: nn.arange(3.0)[beyond],
+                 lambda: nn.index_add(nn.zeros(3), 0, beyond, nn.ones(1)), lambda: nn.zeros(3).__setitem__(beyond, 1)):
+        with pytest.raises(nn.RangeError, match="18446744073709551615"):
+            call()
+
+
+def test_an_error_of_the_user_s_function_keeps_its_name():
+    def distance(a, b):
+        return nn.linear(a, nn.ones(3, 7))
+    with pytest.raises(nn.ShapeError, match=r"^linear: "):
+        nn.triplet_margin_with_distance_loss(*[nn.ones(1, 2)]*3, distance_function=distance)

@@ -93,3 +93,13 @@ def test_errors(call, error, words):
         call()
     said = str(caught.value)
     assert said.startswith("ctc_loss:") and all(word in said for word in words), said
+
+
+def test_without_a_step_only_the_empty_target_is_said():
+    x = nn.zeros(2, 1, 2).log_softmax(-1)
+    for target, want in (((1,), float("inf")), ((0,), 0.0)):
+        for log_probs in (x, x[:0]):
+            y = nn.functional.ctc_loss(log_probs, nn.tensor([[1]]), (0,), target, reduction="none")
+            assert y.item() == want
+    with pytest.raises(nn.RangeError, match="blank"):
+        nn.functional.ctc_loss(x, nn.tensor([[1]]), (2,), (1,), blank=0.5)

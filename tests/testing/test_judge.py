@@ -211,3 +211,9 @@ def test_gradcheck_finds_one_wrong_element():
     x = np.random.default_rng(3).standard_normal((3, 4))
     with pytest.raises(AssertionError, match=r"(?s)wrong at 1 of 12 places.*Place      \[1, 2\].*Ratio      3\n?$"):
         nn.testing.gradcheck(function_with(gradient), x)
+
+
+def test_a_backward_that_raises_is_told():
+    for backward in (lambda dy, saved: 1/0, lambda dy, saved: saved["nothing"]):
+        told = str(nn.testing.judge("relu", lambda x: (np.maximum(x, 0), x), backward))
+        assert "wrong" in told and "Error: " in told and "in line" in told
