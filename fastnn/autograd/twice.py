@@ -207,7 +207,7 @@ def _run(node: tape.Node, dy: dict[int, Tensor], needs: Sequence[bool]) -> Seque
         return _linear(op, {**node.attrs, **rules.still.get(op.name, {})}, node, dy)
     raise GraphError("the gradient of this op cannot be differentiated again", who=node.name,
                      hint="Compute the same by elementary ops (matmul, exp, tanh, sum, ...), or call grad without "
-                          "create_graph.")
+                          "create_graph. The slope of a new op goes to fastnn/ops/slopes.py.")
 
 
 def _is_linear(op: Op, rules: Rules) -> bool:

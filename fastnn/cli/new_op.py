@@ -30,6 +30,7 @@ def command(args: Namespace) -> int:
 
 
 OP_NEXT = ("fill what says ... or raises NotImplementedError; git diff shows all of it",
+           "fastnn/ops/slopes.py                             its slope, for create_graph; not of a linear op",
            "make laws OP={name}                               until it is green: the definition, checked",
            "python -m fastnn new-op {name} --kernel           then the kernel",
            "make readme                                       the table of ops; and a line in CHANGELOG.md")

@@ -39,6 +39,8 @@ def op_skeleton(name: str, family: str, inputs: tuple[str, ...] = ("x",), attrs:
     for word in (name, family, *inputs, *attrs):
         if not re.fullmatch(r"[a-z]\w*", word):
             raise UserError(f"{word!r} is no name of a function or argument: small letters, digits and _")
+    for word in {"y", "dy", "n", "saved", "input"} & {*inputs, *attrs}:
+        raise UserError(f"{word} has another meaning in an op (y is the result, dy its gradient): call the inputs a,b")
     if name in OPS or hasattr(functional, name):
         where = getattr(getattr(functional, name, None), "__module__", "fastnn.ops")
         raise UserError(f"there is {name} already, in {where}")
