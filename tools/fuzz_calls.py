@@ -391,7 +391,7 @@ class Variations:
         if t.dtype.kind == "f" and rng.random() < 0.75:
             t.requires_grad = True
             if rng.random() < 0.1:
-                t = t * 1.0                         # no leaf: a result
+                t = t.clone()                       # no leaf: a result, bit for bit
         return t
 
     def laid_out(self, x: np.ndarray, rng: random.Random) -> Any:

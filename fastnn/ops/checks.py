@@ -71,6 +71,13 @@ def at_least_zero(who: str, eps: Any) -> float:
     return value
 
 
+def need_native(who: str, **arrays: Any) -> None:
+    """Floats must be float32 or float64 of this machine; what else there is stays as it is."""
+    for name, a in arrays.items():
+        if a.dtype.kind == "f" and a.dtype not in FLOATS:
+            need_float(who, **{name: a})
+
+
 def need_float(who: str, **arrays: Any) -> None:
     """Every named array (None is let through) must be float32 or float64, and all of one type."""
     first: Any = None

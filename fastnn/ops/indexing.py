@@ -18,7 +18,7 @@ from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import indexing as reference
 from ..tensor import Tensor, check_key, number_of, own_index, tensor, wrapped
 from .arithmetic import cast, common_shape, operand
-from .checks import FLOATS, common_dtype, need_array, need_integers, need_room, renamed, single
+from .checks import FLOATS, common_dtype, need_array, need_integers, need_native, need_room, renamed, single
 from .clone import to
 from .repeat import expand
 from .shape import ravel, reshape
@@ -302,6 +302,7 @@ def check_index(who: str, index: np.ndarray, size: int) -> None:
 
 def check_gather(x: Any, index: Any, *, dim: int) -> None:
     need_array("gather", x=x, index=index)
+    need_native("gather", x=x)
     if index.ndim != x.ndim or any(d != dim and m > n for d, (m, n) in enumerate(zip(index.shape, x.shape))):
         raise ShapeError(who="gather", expected=f"an index of rank {x.ndim} that is nowhere larger than {x.shape} "
                                                 f"but along dim {dim}", got=index.shape)
@@ -310,6 +311,7 @@ def check_gather(x: Any, index: Any, *, dim: int) -> None:
 
 def check_index_select(x: Any, index: Any, *, dim: int) -> None:
     need_array("index_select", x=x, index=index)
+    need_native("index_select", x=x)
     if index.ndim > 1:
         raise ShapeError(who="index_select", expected="an index of one dimension", got=index.shape)
     check_index("index_select", index, x.shape[dim])

@@ -21,7 +21,7 @@ from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import scatter as reference
 from ..tensor import Tensor, number_of, tensor
 from .arithmetic import common_shape, div, mul
-from .checks import FLOATS, need_array, need_integers
+from .checks import FLOATS, need_array, need_integers, need_native
 from .indexing import getitem, masked_fill, slice_numbers
 from .repeat import expand
 from .shape import reshape
@@ -566,6 +566,7 @@ def check_put(who: str) -> Callable[..., None]:
     """A check that values of one type have a place each."""
     def check(x: Any, places: Any, values: Any, **attrs: Any) -> None:
         need_array(who, input=x, values=values)
+        need_native(who, input=x)
         need_integers(who, places=places)
         if x.dtype != values.dtype:
             raise DTypeError(who=who, expected=f"values of input's dtype, {x.dtype}", got=str(values.dtype),
@@ -578,6 +579,7 @@ def check_put(who: str) -> Callable[..., None]:
 
 def check_scatter_add(x: Any, index: Any, src: Any, *, dim: int) -> None:
     need_array("scatter_add", x=x, index=index, src=src)
+    need_native("scatter_add", x=x)
     need_integers("scatter_add", index=index)
     if x.dtype != src.dtype:
         raise DTypeError(who="scatter_add", expected=f"src of input's dtype, {x.dtype}", got=str(src.dtype),
@@ -591,6 +593,7 @@ def check_scatter_add(x: Any, index: Any, src: Any, *, dim: int) -> None:
 
 def check_index_add(x: Any, index: Any, source: Any, *, dim: int) -> None:
     need_array("index_add", x=x, index=index, source=source)
+    need_native("index_add", x=x)
     if x.dtype != source.dtype:
         raise DTypeError(who="index_add", expected=f"source of input's dtype, {x.dtype}", got=str(source.dtype),
                          hint="Convert one of them, for example with .to(dtype).")
