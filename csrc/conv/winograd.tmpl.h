@@ -472,7 +472,7 @@ static void FN(wino_bands)(void *ctx, fnn_size begin, fnn_size end)
         args.row = band * args.cut.rows;
         args.row_end = fnn_min(rows, args.row + args.cut.rows);
         FN(wino_count)(&args);
-        args.grain = fnn_max(fnn_ceil_div(groups, WINO_SLICES), 200 / args.tiles[0]);
+        args.grain = fnn_max(fnn_ceil_div(groups, WINO_SLICES), WINO_BLOCK_TILES / args.tiles[0]);
         fnn_parallel_for(groups, args.grain, FN(wino_v_block), &args);
         FN(wino_find_faint)(&args, fnn_ceil_div(groups, args.grain));
         fnn_parallel_for(panels, 1, FN(wino_filters_block), &args);
@@ -510,8 +510,8 @@ static void FN(wino_forward)(FN(wino_args) *args)
     args->u = NULL;
     if (args->cut.bands > 1 && u_bytes <= WINO_U_BYTES && FN(wino_v_bytes)(g, args->cut) <= WINO_V_BYTES) {
         args->u = fnn_scratch_alloc(u_bytes);
-        fnn_parallel_for(panels * blocks, fnn_max(1, 2048 / (fnn_min(g->C, WINO_CHANNELS) * WINO_NR)), FN(wino_u_block),
-                         args);
+        fnn_parallel_for(panels * blocks, fnn_max(1, WINO_BLOCK_FILTERS / (fnn_min(g->C, WINO_CHANNELS) * WINO_NR)),
+                         FN(wino_u_block), args);
     } else {
         args->cut = wino_cut_tiles(g, 0, threads);
     }

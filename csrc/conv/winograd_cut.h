@@ -119,7 +119,11 @@ enum {
     WINO_DIRECT = 1 << 18,  /* elements of columns of directly summed tiles; chosen: 1 MiB of
                                floats, an L2 cache */
     WINO_DIRECT_FILTERS = 1 << 12, /* filters at a time; bound: 2 MiB of sums in double precision */
-    WINO_DIRECT_OUTPUTS = 2048  /* outputs at a time, for dw; chosen: 72 KiB of floats in columns */
+    WINO_DIRECT_OUTPUTS = 2048, /* outputs at a time, for dw; chosen: 72 KiB of floats in columns */
+    WINO_BLOCK_TILES = 200,     /* tiles that a block of threads' work transforms at least; chosen:
+                                   some 10 us, many times what handing it over costs */
+    WINO_BLOCK_PRODUCTS = 16,   /* tiles for which it multiplies at least; chosen likewise */
+    WINO_BLOCK_FILTERS = 2048   /* filters times channels that it transforms; chosen likewise */
 };
 
 /* ---- whether it serves and pays -------------------------------------------------------------- */

@@ -248,9 +248,9 @@ static void FN(wino_dw_parts)(void *ctx, fnn_size begin, fnn_size end)
             args.row = band * args.cut.rows;
             args.row_end = fnn_min(rows, args.row + args.cut.rows);
             FN(wino_count)(&args);
-            fnn_parallel_for(groups, fnn_max(1, 200 / args.tiles[0]), FN(wino_v_block), &args);
-            fnn_parallel_for(2 * panels, fnn_max(1, 200 / args.tiles[0]), FN(wino_dm_block), &args);
-            fnn_parallel_for(items, fnn_max(1, 16 / args.tiles[0]), FN(wino_dw_block), &args);
+            fnn_parallel_for(groups, fnn_max(1, WINO_BLOCK_TILES / args.tiles[0]), FN(wino_v_block), &args);
+            fnn_parallel_for(2 * panels, fnn_max(1, WINO_BLOCK_TILES / args.tiles[0]), FN(wino_dm_block), &args);
+            fnn_parallel_for(items, fnn_max(1, WINO_BLOCK_PRODUCTS / args.tiles[0]), FN(wino_dw_block), &args);
         }
     }
     fnn_scratch_free(args.v);

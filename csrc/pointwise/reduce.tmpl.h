@@ -396,6 +396,7 @@ static void FN(prod_backward_carefully)(REAL *dx, REAL dy, const REAL *x, fnn_si
         int e = 0;
         const double part = v != v || v == 0 ? 1 : fabs(v) == INFINITY ? copysign(1, v) : frexp(v, &e);
         const fnn_size others = infinite - (fabs(v) == INFINITY), zeros = zero - (v == 0), nans = nan - (v != v);
+        /* cut off at 4000, for ldexp takes an int: beyond 2100 all is 0 or infinite */
         const long long power = exponent - e;
         const double product = ldexp(fraction / part, (int)(power > 4000 ? 4000 : power < -4000 ? -4000 : power));
         dx[a * step] = (REAL)(dy * (nans || (others && zeros) ? NAN : zeros ? 0
