@@ -182,8 +182,8 @@ def refusal(who: str, error: Exception, function: Any, args: tuple[Any, ...], kw
     """The error about the first argument that is not as the signature says; where all are, about
     the call.
     """
-    own = function.__code__.co_varnames[:1] == ("self",)
-    if own and function.__qualname__.startswith("Tensor") and not (args and hasattr(args[0], "_data")):
+    method = function.__qualname__.startswith(("Tensor.", "TensorMethods."))
+    if method and not (args and hasattr(args[0], "_data")):
         return DTypeError(who=function.__name__, expected="a tensor", got=described(args[0]) if args else "nothing")
     whole, (signature, args) = args, without_self(function, args)
     try:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
         axis: Any
         keepdims: bool
 
-__all__ = ["FLOATS", "at_least_zero", "common_dtype", "need_array", "need_float", "need_integers", "need_rank",
-           "need_room", "pair", "renamed", "single"]
+__all__ = ["FLOATS", "at_least_zero", "common_dtype", "need_array", "need_float", "need_integers", "need_native",
+           "need_rank", "need_room", "pair", "renamed", "single"]
 
 _NUMPY = {"axis": "dim", "keepdims": "keepdim"}
 
@@ -75,7 +75,7 @@ def need_native(who: str, **arrays: Any) -> None:
     """Floats must be float32 or float64 of this machine; what else there is stays as it is."""
     for name, a in arrays.items():
         if a.dtype.kind == "f" and a.dtype not in FLOATS:
-            need_float(who, **{name: a})
+            raise_for_float(who, {name: a})
 
 
 def need_float(who: str, **arrays: Any) -> None:
