@@ -107,9 +107,15 @@ build/pointers/tests/c/%.o: tests/c/%.c $(SELFTEST_HEADERS)
 	@mkdir -p $(@D) && $(PY) -m ziglang cc $(SELFTEST_FLAGS) -DFNN_CHECK_POINTERS=1 -O1 -c $< -o $@
 
 # every kernel at every level of this machine against plain C
-selftest: $(call selftest_objects,selftest)     ## the kernels without Python
-	$(CC) -pthread $^ -lm -o build/selftest/test_kernels
-	build/selftest/test_kernels && build/selftest/test_kernels --sabotage
+selftest: build/selftest/test_kernels           ## the kernels without Python
+	$< && $< --sabotage
+
+build/selftest/test_kernels: $(call selftest_objects,selftest)
+	$(CC) -pthread $^ -lm -o $@
+
+# what the same compiler makes for 32 bits is compared with this
+build/selftest/plain: build/selftest/test_kernels
+	$< --save $@
 
 tsan: $(call selftest_objects,tsan)     ## the same under ThreadSanitizer: no two threads touch one number at one time
 	$(CC) -fsanitize=thread -pthread $^ -lm -o build/tsan/test_kernels
@@ -130,9 +136,11 @@ neon: $(call selftest_objects,neon)             ## the same for arm64
 	$(NEON_CC) -static -pthread $^ -lm -o build/neon/test_kernels
 	$(NEON_RUN) build/neon/test_kernels && $(NEON_RUN) build/neon/test_kernels --sabotage
 
-i386: $(call selftest_objects,i386)     ## the same in 32 bits, without SSE: gcc-i686-linux-gnu libc6-dev-i386-cross
-	$(I386_CC) -static -pthread $^ -lm -latomic -o build/i386/test_kernels
+# without SSE: gcc-i686-linux-gnu libc6-dev-i386-cross
+i386: build/selftest/plain $(call selftest_objects,i386)        ## the same in 32 bits, and against this machine
+	$(I386_CC) -static -pthread $(filter %.o,$^) -lm -latomic -o build/i386/test_kernels
 	build/i386/test_kernels && build/i386/test_kernels --sabotage
+	build/i386/test_kernels --against $<
 
 # The C core without a warning for systems that are not here, by Zig's Clang (the package ziglang), and for Windows by
 # MinGW's GCC (gcc-mingw-w64-x86-64). Nothing is run, and little is optimised: that Clang then leaves a loop as it is,

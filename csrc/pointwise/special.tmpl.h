@@ -33,7 +33,9 @@ typedef union { double real; uint64_t bits; } FN(double_bits);
 FNN_INLINE double FN(nearest)(double x)
 {
     const double shift = 4503599627370496.0;             /* 2^52: from here on all are whole */
-    return x < shift ? (x + shift) - shift : x;
+    /* assigned, as that rounds: without SSE, a sum has 80 bits */
+    const double whole = x + shift;
+    return x < shift ? whole - shift : x;
 }
 
 /* e^(s + low) for -745.2 <= s <= 709 and a small `low`, as 2^n e^r with n = s / ln 2, rounded.

@@ -9,6 +9,11 @@
  *   test_kernels               all cases; prints "ok"
  *   test_kernels conv2d        those with `conv2d` in their names
  *   test_kernels --sabotage    harm one number of each case's results: every case must notice
+ *   test_kernels --save FILE   write what plain C computes
+ *   test_kernels --against FILE    compare it with what another processor wrote: without SSE sums
+ *                              have 80 bits, which all levels of a processor may get wrong alike.
+ *                              For one compiler: it chooses the order in which a call's inputs are
+ *                              drawn.
  *
  * Plain C is the same templates with vectors of one element (FNN_BUILD_PLAIN in
  * csrc/core/levels.h). The laws (tests/laws/test_laws.py) compare kernels with definitions; this
@@ -265,6 +270,42 @@ static void harm(run *r)        /* one number, by a thousandth, of the last resu
     }
 }
 
+/* ---- Between processors: what plain C computes, in a file ------------------------------------ */
+
+static void save(const run *r, FILE *file)
+{
+    for (int k = 0; k < r->count; k++) {
+        const struct array *a = &r->arrays[k];
+        const int64_t n = a->n;
+        if (a->compared)
+            CHECK(fwrite(&n, sizeof n, 1, file) == 1 &&
+                  fwrite(a->data, element_size(r->type, a->kind), (size_t)n, file) == (size_t)n);
+    }
+}
+
+static void compare_with_saved(const char *name, const run *r, FILE *file)
+{
+    run saved = *r;
+    const size_t bytes = (size_t)r->count * sizeof *r->arrays;
+    CHECK(saved.arrays = malloc(bytes + 1));
+    memcpy(saved.arrays, r->arrays, bytes);
+    for (int k = 0; k < r->count; k++) {
+        struct array *a = &saved.arrays[k];
+        const size_t size = element_size(r->type, a->kind);
+        int64_t n = 0;
+        if (!a->compared)
+            continue;
+        CHECK(fread(&n, sizeof n, 1, file) == 1 && n == a->n);
+        CHECK(a->data = malloc((size_t)n * size + 1));
+        CHECK(fread(a->data, size, (size_t)n, file) == (size_t)n);
+    }
+    compare(name, "plain C here against the file", r, &saved);
+    for (int k = 0; k < r->count; k++)
+        if (saved.arrays[k].compared)
+            free(saved.arrays[k].data);
+    free(saved.arrays);
+}
+
 /* One case and type at every level; returns how many levels were compared with plain C. */
 static int run_case(int which, int type, int sabotage)
 {
@@ -297,6 +338,28 @@ static int run_case(int which, int type, int sabotage)
     return levels;
 }
 
+static int between_processors(const char *path, int saves)
+{
+    FILE *file = fopen(path, saves ? "wb" : "rb");
+    CHECK(file && fnn_use_level(FNN_PLAIN));
+    fnn_set_flush_denormal(0);                  /* not all processors can */
+    for (int which = 0; which < COUNT(cases); which++)
+        for (int type = FNN_F32; type <= FNN_F64; type++) {
+            run plain = start(which, type, 1);
+            if (saves) save(&plain, file);
+            else {
+                plain.tolerance *= 4;       /* sums of 80 bits round once, others twice */
+                compare_with_saved(cases[which].name, &plain, file);
+            }
+            free_arrays(&plain);
+        }
+    CHECK(saves || fgetc(file) == EOF);
+    CHECK(fclose(file) == 0);
+    printf("%d kernels, 2 types, plain C %s %s: ", (int)COUNT(cases), saves ? "saved in" : "against", path);
+    printf(failures ? "%d failures\n" : "ok\n", failures);
+    return failures != 0;
+}
+
 /* ---- The level changes while another thread calls kernels: for ThreadSanitizer ------------- */
 
 static void *call_until_stopped(void *stop)
@@ -324,10 +387,13 @@ static void change_levels(void)
 int main(int argc, char **argv)
 {
     const int sabotage = argc > 1 && !strcmp(argv[1], "--sabotage");
-    const char *wanted = argc > 1 && !sabotage ? argv[1] : "";
+    const int saves = argc > 2 && !strcmp(argv[1], "--save"), reads = argc > 2 && !strcmp(argv[1], "--against");
+    const char *wanted = argc == 2 && !sabotage ? argv[1] : "";
     int done = 0, levels = 0;
     quiet = sabotage;
     CHECK(fnn_scratch_ready());
+    if (saves || reads)
+        return between_processors(argv[2], saves);
     change_levels();
     for (int which = 0; which < COUNT(cases); which++) {
         if (!strstr(cases[which].name, wanted))
