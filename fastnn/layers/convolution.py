@@ -7,18 +7,22 @@ output, G groups. Gradients and the methods that run stand at the functions: nn.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from .. import arrays, init
 from .. import functional as F
-from ..errors import ShapeError
+from ..errors import RangeError, ShapeError
 from ..ops import conv1d, conv2d, conv_transpose
 from ..ops.checks import pair, single
-from ..tensor import Parameter, Tensor
+from ..ops.window import named_padding
+from ..tensor import Parameter, Tensor, tensor
 from .module import Module, Window
 from .sizes import need_defaults, need_sizes, parameter_dtype
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
+
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 class _Convolution(Module):
@@ -27,11 +31,12 @@ class _Convolution(Module):
     bias: Parameter | None
     weight: Parameter
     padding: Any                                    # a number per direction, or "same" or "valid"
+    padding_mode = "zeros"                          # for pickles of older versions
     rank = 2                                        # directions in which the window slides
     transposed = False
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
-                 groups: int, bias: bool, dtype: Any) -> None:
+                 groups: int, bias: bool, padding_mode: str, dtype: Any) -> None:
         super().__init__()
         need_sizes(type(self).__name__, in_channels=in_channels, out_channels=out_channels, groups=groups)
         if groups < 1 or in_channels % groups or out_channels % groups:
@@ -40,14 +45,16 @@ class _Convolution(Module):
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = self._sizes("kernel_size", kernel_size, 1)
         self.stride, self.dilation = self._sizes("stride", stride, 1), self._sizes("dilation", dilation, 1)
+        self.padding_mode = padding_mode
         by_name = isinstance(padding, str) and not self.transposed              # "same" or "valid"
-        self.padding = padding if by_name else self._sizes("padding", padding, 0)
+        least = 0 if padding_mode == "zeros" else -math.inf                     # F.pad may also cut
+        self.padding = padding if by_name else self._sizes("padding", padding, least)
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         self.weight = Parameter(arrays.empty((first, second // groups, *self.kernel_size), dtype))
         self.register_parameter("bias", Parameter(arrays.empty((out_channels,), dtype)) if bias else None)
         self.reset_parameters()
 
-    def _sizes(self, name: str, value: Any, low: int) -> tuple[int, ...]:
+    def _sizes(self, name: str, value: Any, low: float) -> tuple[int, ...]:
         """One number per direction."""
         who = type(self).__name__
         return pair(who, name, value, low) if self.rank == 2 else (single(who, name, value, low),)
@@ -72,10 +79,65 @@ class _Convolution(Module):
                               ("dilation", (1,) * self.rank), ("groups", 1)):
             if getattr(self, name, default) != default:
                 text += f", {name}={getattr(self, name)!r}"
-        return text if self.bias is not None else text + ", bias=False"
+        if self.bias is None:
+            text += ", bias=False"
+        return text if self.padding_mode == "zeros" else text + f", padding_mode={self.padding_mode!r}"
 
 
-class Conv1d(_Convolution):
+class _Plain(_Convolution):
+    """What Conv1d and Conv2d share: the border around what the filters slide over."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+                 dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", *,
+                 device: Any = None, dtype: Any = None) -> None:
+        who = type(self).__name__
+        if padding_mode not in PADDING_MODES:
+            raise RangeError(who=who, expected=f"padding_mode as one of {', '.join(map(repr, PADDING_MODES))}",
+                             got=repr(padding_mode))
+        dtype = parameter_dtype(who, dtype, device)
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode,
+                         dtype)
+        self._around()                              # refuses a word that is no padding
+
+    def convolved(self, function: Callable[..., Tensor], input: Tensor) -> Tensor:
+        """y by this function of self.weight: the convolution, or it and what follows it."""
+        padding = self.padding
+        if self.padding_mode != "zeros":
+            input, padding = self._bordered(input), 0
+        return function(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+    def _bordered(self, input: Tensor) -> Tensor:
+        """The input and its border; what the convolution would refuse is refused here, of the input
+        as it came.
+        """
+        x = input if isinstance(input, Tensor) else tensor(input)
+        around = self._around()
+        self._check(x._data[None] if x.ndim == self.rank + 1 else x._data, around)
+        return F.pad(x, [n for widths in reversed(around) for n in widths], self.padding_mode)
+
+    def _around(self) -> tuple[tuple[int, int], ...]:
+        """(before, after) of each direction: how far the border reaches."""
+        if isinstance(self.padding, str):
+            return named_padding(type(self).__name__, self.padding, self.kernel_size, self.stride, self.dilation)
+        return tuple([(p, p) for p in self.padding])
+
+    def _check(self, x: Any, around: tuple[tuple[int, int], ...]) -> None:
+        """The function's check of a batch of arrays, as if the border were one of zeros."""
+        raise NotImplementedError(type(self).__name__)
+
+    def workspace_bytes(self, inputs: tuple[Any, ...], output: Any) -> int:
+        x, padding, border = inputs[0], self.padding, 0
+        if self.padding_mode != "zeros":
+            x, padding = self._bordered(x), 0
+            border = 2 * x._data.nbytes             # the copy with the border, and its gradient
+        return border + self._workspace(x, padding)
+
+    def _workspace(self, x: Any, padding: Any) -> int:
+        """That of the function."""
+        raise NotImplementedError(type(self).__name__)
+
+
+class Conv1d(_Plain):
     r"""Slide K filters along N sequences: y[n,k] = b[k] + sum_c w[k,c] * x[n,c].
 
     The star is cross-correlation: the filter is not flipped.
@@ -87,12 +149,13 @@ class Conv1d(_Convolution):
     kernel_size, stride, dilation : int
         S, the step from window to window, and the distance between neighbouring weights.
     padding : int, "same" or "valid"
-        Zeros on either side; "same" keeps the length (stride 1), "valid" is 0.
+        Elements on either side; "same" keeps the length (stride 1), "valid" is 0.
     groups : int
         G; must divide C and K. Filter k of group g sees only the channels of group g.
     bias : bool
-    padding_mode : "zeros"
-        For another border use F.pad first.
+    padding_mode : "zeros", "reflect", "replicate" or "circular"
+        What they hold: see `nn.functional.pad`, which runs first unless they are zeros. The
+        convolution then reads a copy of x with its border.
 
     Shapes: x (N, C, L) or (C, L) -> y (N, K, Q) or (K, Q); weight (K, C/G, S), bias (K,), both from
     U(-a, a) with a = 1/sqrt(C/G S). Q = (L + 2 padding - dilation (S - 1) - 1) // stride + 1.
@@ -102,8 +165,10 @@ class Conv1d(_Convolution):
     Raises
     ------
     ShapeError
-        groups does not divide C and K; when called: x has another rank or C, or is shorter than the
-        filter.
+        groups does not divide C and K; when called: x has another rank or C, is shorter than the
+        filter, or than padding_mode="reflect" or "circular" needs it.
+    RangeError
+        another word as padding or padding_mode; padding="same" with a stride.
     DTypeError
         When called: x has another dtype than the weight.
 
@@ -114,23 +179,21 @@ class Conv1d(_Convolution):
 
     rank = 1
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-                 dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", *,
-                 device: Any = None, dtype: Any = None) -> None:
-        need_defaults(type(self).__name__, "Pad the input first: F.pad(x, widths, mode).",
-                      padding_mode=(padding_mode, "zeros"))
-        dtype = parameter_dtype(type(self).__name__, dtype, device)
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, dtype)
-
     def forward(self, input: Tensor) -> Tensor:
-        return F.conv1d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        if self.padding_mode == "zeros":            # the common case, with no call between
+            return F.conv1d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        return self.convolved(F.conv1d, input)
 
-    def workspace_bytes(self, inputs: tuple[Any, ...], output: Any) -> int:
-        padding = self.padding if isinstance(self.padding, str) else self.padding[0]
-        return conv1d.workspace_bytes(inputs[0], self.weight, self.stride[0], padding, self.dilation[0], self.groups)
+    def _check(self, x: Any, around: tuple[tuple[int, int], ...]) -> None:
+        bias = None if self.bias is None else self.bias._data
+        conv1d.check(x, self.weight._data, bias, self.stride[0], around[0], self.dilation[0], self.groups)
+
+    def _workspace(self, x: Any, padding: Any) -> int:
+        padding = padding[0] if isinstance(padding, tuple) else padding
+        return conv1d.workspace_bytes(x, self.weight, self.stride[0], padding, self.dilation[0], self.groups)
 
 
-class Conv2d(_Convolution):
+class Conv2d(_Plain):
     r"""Slide K filters over N images: y[n,k] = b[k] + sum_c w[k,c] * x[n,c].
 
     The star is cross-correlation: the filter is not flipped.
@@ -143,13 +206,13 @@ class Conv2d(_Convolution):
         (R, S), the step (sh, sw) from window to window, and the distance (dh, dw) between
         neighbouring weights.
     padding : int, pair, "same" or "valid"
-        (ph, pw) rows and columns of zeros on each side; "same" keeps the size (stride 1), "valid"
-        is 0.
+        (ph, pw) rows and columns on each side; "same" keeps the size (stride 1), "valid" is 0.
     groups : int
         G; must divide C and K. Filter k of group g sees only the channels of group g.
     bias : bool
-    padding_mode : "zeros"
-        For another border use F.pad first.
+    padding_mode : "zeros", "reflect", "replicate" or "circular"
+        What they hold: see `nn.functional.pad`, which runs first unless they are zeros. The
+        convolution then reads a copy of x with its border.
 
     Shapes: x (N, C, H, W) or (C, H, W) -> y (N, K, P, Q) or (K, P, Q); weight (K, C/G, R, S), bias
     (K,), both from U(-a, a) with a = 1/sqrt(C/G R S). P = (H + 2 ph - dh (R - 1) - 1) // sh + 1.
@@ -159,8 +222,10 @@ class Conv2d(_Convolution):
     Raises
     ------
     ShapeError
-        groups does not divide C and K; when called: x has another rank or C, or is smaller than the
-        filter.
+        groups does not divide C and K; when called: x has another rank or C, is smaller than the
+        filter, or than padding_mode="reflect" or "circular" needs it.
+    RangeError
+        another word as padding or padding_mode; padding="same" with a stride.
     DTypeError
         When called: x has another dtype than the weight.
 
@@ -169,19 +234,17 @@ class Conv2d(_Convolution):
     (8, 6, 28, 28)
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-                 dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", *,
-                 device: Any = None, dtype: Any = None) -> None:
-        need_defaults(type(self).__name__, "Pad the input first: F.pad(x, widths, mode).",
-                      padding_mode=(padding_mode, "zeros"))
-        dtype = parameter_dtype(type(self).__name__, dtype, device)
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, dtype)
-
     def forward(self, input: Tensor) -> Tensor:
-        return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        if self.padding_mode == "zeros":            # the common case, with no call between
+            return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        return self.convolved(F.conv2d, input)
 
-    def workspace_bytes(self, inputs: tuple[Any, ...], output: Any) -> int:
-        return conv2d.workspace_bytes(inputs[0], self.weight, self.stride, self.padding, self.dilation, self.groups)
+    def _check(self, x: Any, around: tuple[tuple[int, int], ...]) -> None:
+        bias = None if self.bias is None else self.bias._data
+        conv2d.check_as("conv2d")(x, self.weight._data, bias, self.stride, around, self.dilation, self.groups)
+
+    def _workspace(self, x: Any, padding: Any) -> int:
+        return conv2d.workspace_bytes(x, self.weight, self.stride, padding, self.dilation, self.groups)
 
     def receptive_window(self) -> Window:
         (r, s), (sh, sw), (dh, dw) = self.kernel_size, self.stride, self.dilation
@@ -200,7 +263,8 @@ class _Transposed(_Convolution):
                  padding_mode: str = "zeros", *, device: Any = None, dtype: Any = None) -> None:
         need_defaults(type(self).__name__, "PyTorch has no other here either.", padding_mode=(padding_mode, "zeros"))
         dtype = parameter_dtype(type(self).__name__, dtype, device)
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, dtype)
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode,
+                         dtype)
         self.output_padding = self._sizes("output_padding", output_padding, 0)
 
     def _output_padding(self, input: Tensor, output_size: Any) -> tuple[int, ...]:

@@ -91,8 +91,7 @@ def chain(input: Any, *layers: Callable[[Any], Any]) -> Tensor:
 # Exactly these classes: a class derived from them may have another forward.
 FUSIONS: dict[type, dict[type, Callable[[Any, Any], Any]]] = {
     Linear: {ReLU: lambda layer, input: F.linear_relu(input, layer.weight, layer.bias)},
-    Conv2d: {ReLU: lambda layer, input: F.conv2d_relu(input, layer.weight, layer.bias, layer.stride, layer.padding,
-                                                      layer.dilation, layer.groups)},
+    Conv2d: {ReLU: lambda layer, input: layer.convolved(F.conv2d_relu, input)},
     BatchNorm1d: {ReLU: lambda layer, input: layer.normalised(F.batch_norm_relu, input)},
     BatchNorm2d: {ReLU: lambda layer, input: layer.normalised(F.batch_norm_relu, input)},
 }

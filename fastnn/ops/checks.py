@@ -114,7 +114,7 @@ def need_room(who: str, shape: Sequence[int], itemsize: int) -> None:
         raise ShapeError("the result would be larger than any memory", who=who, got=f"shape {tuple(shape)}")
 
 
-def pair(who: str, name: str, value: Any, low: int) -> tuple[int, int]:
+def pair(who: str, name: str, value: Any, low: float) -> tuple[int, int]:
     """An int for both directions, or a pair (vertical, horizontal); each at least `low`."""
     if value.__class__ is int:                      # the common cases, quickly
         if value >= low:

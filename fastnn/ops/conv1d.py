@@ -18,7 +18,7 @@ from ..reference import conv1d as reference
 from ..tensor import Tensor
 from . import conv2d as planes
 from .checks import need_float, single
-from .window import MOST_ELEMENTS, batched, need_filters, need_image, need_window
+from .window import MOST_ELEMENTS, batched, named_padding, need_filters, need_image, need_window
 
 __all__ = ["conv1d"]
 
@@ -100,15 +100,7 @@ def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 def pads(padding: Any, window: tuple[int, ...], stride: int, dilation: int) -> tuple[int, int]:
     """(before, after) from PyTorch's padding: an int, "valid" or "same"."""
     if isinstance(padding, str):
-        if padding == "valid":
-            return 0, 0
-        if padding != "same":
-            raise RangeError(who="conv1d", expected="padding as an int, 'same' or 'valid'", got=repr(padding))
-        if stride != 1:
-            raise RangeError("padding='same' needs stride 1", who="conv1d", got=f"stride={stride}",
-                             hint="Give the padding as a number.")
-        total = dilation * (window[0] - 1) if len(window) == 1 else 0
-        return total // 2, total - total // 2
+        return named_padding("conv1d", padding, window, (stride,), (dilation,))[0]
     p = single("conv1d", "padding", padding, 0)
     return p, p
 

@@ -19,7 +19,7 @@ from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import conv2d as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float, pair
-from .window import MOST_ELEMENTS, batched, need_filters, need_image, need_window
+from .window import MOST_ELEMENTS, batched, named_padding, need_filters, need_image, need_window
 
 __all__ = ["conv2d", "conv2d_relu"]
 
@@ -145,15 +145,8 @@ def pads(who: str, padding: Any, window: tuple[int, ...], stride: tuple[int, int
          dilation: tuple[int, int]) -> Padding:
     """((top, bottom), (left, right)) from PyTorch's padding: an int, a pair, "valid" or "same"."""
     if isinstance(padding, str):
-        if padding == "valid":
-            return (0, 0), (0, 0)
-        if padding != "same":
-            raise RangeError(who=who, expected="padding as an int, a pair of int, 'same' or 'valid'", got=repr(padding))
-        if stride != (1, 1):
-            raise RangeError("padding='same' needs stride 1", who=who, got=f"stride={stride}",
-                             hint="Give the padding as numbers.")
-        totals = [d * (k - 1) for k, d in zip(window, dilation)] if len(window) == 2 else [0, 0]
-        return (totals[0] // 2, totals[0] - totals[0] // 2), (totals[1] // 2, totals[1] - totals[1] // 2)
+        rows, columns = named_padding(who, padding, window, stride, dilation)
+        return rows, columns
     ph, pw = pair(who, "padding", padding, 0)
     return (ph, ph), (pw, pw)
 

@@ -15,7 +15,7 @@ from ..tensor import Tensor, tensor
 from .checks import need_rank
 from .shape import reshape
 
-__all__ = ["batched", "need_filters", "need_image", "need_window"]
+__all__ = ["batched", "named_padding", "need_filters", "need_image", "need_window"]
 
 # of a result; sizes up to here overflow nowhere, nor do their bytes where addresses have 32 bits
 MOST_ELEMENTS = min(2**48, sys.maxsize//16)
@@ -75,6 +75,25 @@ def need_window(who: str, image: tuple[int, ...], window: tuple[int, ...], strid
     if max(*padded, *stride) > MOST_ELEMENTS or prod(output) * prod(window) > MOST_ELEMENTS:
         raise RangeError("the padding or stride makes sizes that no memory holds", who=who, got=f"output {by(output)}")
     return output
+
+
+def named_padding(who: str, padding: str, window: tuple[int, ...], stride: tuple[int, ...],
+                  dilation: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """((top, bottom), (left, right)) that a convolution's padding of "valid" or "same" means, or
+    ((before, after),) of a sequence.
+    """
+    if padding == "valid":
+        return ((0, 0),) * len(stride)
+    if padding != "same":
+        numbers = "an int" if len(stride) == 1 else "an int, a pair of int"
+        raise RangeError(who=who, expected=f"padding as {numbers}, 'same' or 'valid'", got=repr(padding))
+    if any(s != 1 for s in stride):
+        raise RangeError("padding='same' needs stride 1", who=who,
+                         got=f"stride={stride if len(stride) > 1 else stride[0]}", hint="Give the padding as numbers.")
+    if len(window) != len(stride):                  # of weights that the check refuses
+        return ((0, 0),) * len(stride)
+    totals = [d * (k - 1) for k, d in zip(window, dilation)]
+    return tuple([(total // 2, total - total // 2) for total in totals])
 
 
 def batched(function: Callable[[Tensor], Any], input: Any, rank: int = 4) -> Any:

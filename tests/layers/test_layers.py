@@ -99,7 +99,21 @@ CASES = {
     "Conv2d, depthwise": (lambda n: n.Conv2d(5, 10, 3, padding=1, groups=5), [(2, 5, 6, 6)]),
     "Conv2d, same": (lambda n: n.Conv2d(2, 3, (5, 3), padding="same", dilation=(1, 2)), [(2, 2, 6, 7)]),
     "Conv2d, one image": (lambda n: n.Conv2d(2, 3, 3, padding="valid"), [(2, 6, 7)]),
+    "Conv2d, reflect": (lambda n: n.Conv2d(2, 4, (3, 4), (2, 1), (1, 2), groups=2, bias=False, padding_mode="reflect"),
+                        [(2, 2, 6, 7)]),
+    "Conv2d, replicate": (lambda n: n.Conv2d(2, 3, 3, padding=[4, 1], padding_mode="replicate"), [(2, 2, 4, 3)]),
+    "Conv2d, circular, same": (lambda n: n.Conv2d(2, 3, (4, 3), padding="same", dilation=(1, 2),
+                                                  padding_mode="circular"), [(2, 2, 6, 7)]),
+    "Conv2d, circular, one image": (lambda n: n.Conv2d(2, 3, 3, padding=(2, 0), padding_mode="circular"), [(2, 5, 4)]),
+    "Conv2d, reflect, valid": (lambda n: n.Conv2d(2, 3, 3, padding="valid", padding_mode="reflect"), [(2, 2, 5, 4)]),
+    "Conv2d, replicate, cut": (lambda n: n.Conv2d(2, 3, 3, padding=(-1, 2), padding_mode="replicate"), [(2, 2, 6, 4)]),
+    "Conv2d, circular, relu": (lambda n: n.Sequential(n.Conv2d(2, 3, 3, padding=1, padding_mode="circular"), n.ReLU()),
+                               [(2, 2, 6, 7)]),
     "Conv1d": (lambda n: n.Conv1d(3, 4, 5, stride=2, padding=2), [(2, 3, 17)]),
+    "Conv1d, reflect": (lambda n: n.Conv1d(2, 3, 5, 2, padding=(2,), padding_mode="reflect"), [(2, 2, 9)]),
+    "Conv1d, replicate, same": (lambda n: n.Conv1d(2, 3, 4, padding="same", dilation=3, padding_mode="replicate"),
+                                [(2, 2, 9)]),
+    "Conv1d, circular, one sequence": (lambda n: n.Conv1d(2, 3, 3, padding=4, padding_mode="circular"), [(2, 4)]),
     "Conv1d, dilation, groups, no bias": (lambda n: n.Conv1d(4, 6, 3, dilation=2, groups=2, bias=False), [(2, 4, 12)]),
     "Conv1d, same": (lambda n: n.Conv1d(2, 3, 5, padding="same"), [(2, 2, 9)]),
     "Conv1d, one sequence": (lambda n: n.Conv1d(2, 3, 3), [(2, 9)]),
@@ -245,6 +259,10 @@ CASES = {
     "LazyLinear": (lambda n: Ready(n, n.LazyLinear(7), 3, 5), [(3, 5)]),
     "LazyConv1d": (lambda n: Ready(n, n.LazyConv1d(4, 3, 2, padding=1), 1, 3, 8), [(2, 3, 8)]),
     "LazyConv2d": (lambda n: Ready(n, n.LazyConv2d(4, (3, 2), groups=2, bias=False), 6, 8, 7), [(2, 6, 8, 7)]),
+    "LazyConv1d, circular": (lambda n: Ready(n, n.LazyConv1d(4, 3, padding=2, padding_mode="circular"), 1, 3, 8),
+                             [(2, 3, 8)]),
+    "LazyConv2d, reflect": (lambda n: Ready(n, n.LazyConv2d(4, 3, padding=2, padding_mode="reflect"), 3, 5, 4),
+                            [(2, 3, 5, 4)]),
     "LazyConvTranspose1d": (lambda n: Ready(n, n.LazyConvTranspose1d(4, 3, 2), 1, 3, 8), [(2, 3, 8)]),
     "LazyConvTranspose2d": (lambda n: Ready(n, n.LazyConvTranspose2d(4, 3), 1, 3, 4, 4), [(2, 3, 4, 4)]),
     "LazyBatchNorm1d": (lambda n: Ready(n, n.LazyBatchNorm1d(), 4, 5), [(4, 5)]),
@@ -608,6 +626,37 @@ def test_norms_without_bias_like_torch(torch, make, shape):
     compare_layers(ours, theirs, [np.random.default_rng(0).standard_normal(shape)], np.float64)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding=.same.")
+@pytest.mark.parametrize("make, sizes", [
+    (lambda n, **k: n.Conv1d(2, 3, 3, **k), (2, 2, 5)), (lambda n, **k: n.Conv2d(2, 3, (3, 2), **k), (2, 2, 5, 4))])
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+def test_what_padding_of_convolutions_like_torch(torch, make, sizes, mode):
+    """Which paddings are taken, when the layer is made and when it is called."""
+    for padding in (0, 3, 4, 5, 6, -1, -3, (1, 2), (2, -1), (1, 2, 3), "same", "valid", "full", None, 1.0):
+        made = []
+        for library, wrap in ((torch.nn, torch.tensor), (nn, nn.tensor)):
+            try:
+                made.append(make(library, padding=padding, padding_mode=mode)(wrap(np.ones(sizes, np.float32))).shape)
+            except Exception as error:
+                made.append(error)
+        theirs, ours = made
+        assert isinstance(theirs, Exception) == isinstance(ours, nn.errors.FastnnError), (mode, padding, theirs, ours)
+        assert isinstance(theirs, Exception) or tuple(theirs) == ours, (mode, padding)
+
+
+def test_padding_modes_show_and_cost_what_they_do():
+    assert "padding" not in repr(nn.Conv2d(1, 2, 3))
+    layer = nn.Conv2d(1, 2, 3, padding=2, bias=False, padding_mode="circular")
+    assert repr(layer) == ("Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1), padding=(2, 2), bias=False, "
+                           "padding_mode='circular')")
+    x = nn.zeros(1, 1, 8, 8)
+    more = layer.workspace_bytes((x,), layer(x)) - nn.Conv2d(1, 2, 3, bias=False).workspace_bytes(
+        (nn.zeros(1, 1, 12, 12),), layer(x))
+    assert more == 2 * 12 * 12 * 4                  # the copy with its border, and its gradient
+    del layer.__dict__["padding_mode"]              # as in a pickle from before there was one
+    assert nn.equal(layer(x + 1), nn.conv2d(x + 1, layer.weight, None, 1, 2))
+
+
 @pytest.mark.parametrize("zero", [False, True])
 @pytest.mark.parametrize("learned", [False, True])
 @pytest.mark.parametrize("masks", ["none", "bool", "float", "causal"])
@@ -636,7 +685,8 @@ def test_more_keys_like_torch(torch, learned, zero, masks):
 
 @pytest.mark.parametrize("make, words", [
     (lambda: nn.LSTM(2, 3, proj_size=1), r"LSTM: expected proj_size=0, got 1"),
-    (lambda: nn.Conv2d(1, 1, 3, padding_mode="reflect"), r"Conv2d: expected padding_mode='zeros'.*Pad the input"),
+    (lambda: nn.ConvTranspose1d(1, 1, 3, padding_mode="reflect"), r"ConvTranspose1d: expected padding_mode='zeros'"),
+    (lambda: nn.LazyConvTranspose2d(1, 3, padding_mode="circular"), r"LazyConvTranspose2d: expected padding_mode='ze"),
     (lambda: nn.Embedding(2, 2, max_norm=1.0), r"Embedding: expected max_norm=None"),
     (lambda: nn.Embedding(2, 2, sparse=True), r"Embedding: expected sparse=False")])
 def test_what_pytorch_has_and_fastnn_not(make, words):
