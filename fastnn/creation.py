@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import arrays, guard
+from .autograd import stepped
 from .device import on_cpu
 from .errors import DTypeError, RangeError, ShapeError
 from .random import generator
@@ -255,7 +256,7 @@ def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = np.int
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, dtype: Any = None,
            requires_grad: bool = False, device: Any = None) -> Tensor:
     """Normal with these means and standard deviations, numbers or tensors that broadcast; with
-    numbers alone a size is needed.
+    numbers alone a size is needed. Tensors get a gradient of 0, as in PyTorch.
 
     Raises
     ------
@@ -277,11 +278,12 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, dtype: Any = No
     shape = np.broadcast_shapes(*[x.shape for x in given]) if size is None else _shape("normal", (size,))
     dtype = _floating("normal", dtype if dtype is not None else given[0].dtype if given else np.float32)
     values = generator().standard_normal(shape, dtype=dtype.type)
-    return wrapped(np.asarray(values * spread + getattr(mean, "_data", mean), dtype), requires_grad)
+    result = stepped("normal", np.asarray(values * spread + getattr(mean, "_data", mean), dtype), mean, std)
+    return result.requires_grad_() if requires_grad else result
 
 
 def bernoulli(input: Tensor) -> Tensor:
-    """1 with the probability that the input says, else 0, in the input's type.
+    """1 with the probability that the input says, else 0, in the input's type. The gradient is 0.
 
     Raises
     ------
@@ -296,7 +298,7 @@ def bernoulli(input: Tensor) -> Tensor:
     dtype = _floating("bernoulli", p.dtype)
     if not ((p >= 0) & (p <= 1)).all():
         raise RangeError(who="bernoulli", expected="probabilities from 0 to 1", got=f"{p.min()} to {p.max()}")
-    return wrapped(np.asarray(generator().random(p.shape, dtype=dtype.type) < p, dtype))
+    return stepped("bernoulli", np.asarray(generator().random(p.shape, dtype=dtype.type) < p, dtype), input)
 
 
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False) -> Tensor:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .autograd import is_grad_enabled
+from .autograd import is_grad_enabled, stepped
 from .device import on_cpu
 from .errors import AttributeMistake
 from .moved import moved_names
@@ -142,12 +142,12 @@ class TensorMethods:
     def pow_(self: Any, exponent: Any) -> Tensor: return changed(self, "pow_", F.pow, exponent)
     def remainder_(self: Any, other: Any) -> Tensor: return changed(self, "remainder_", F.remainder, other)
     def floor_divide_(self: Any, other: Any) -> Tensor: return changed(self, "floor_divide_", F.floor_divide, other)
-    def eq_(self: Any, other: Any) -> Tensor: return changed(self, "eq_", F.eq, other)
-    def ne_(self: Any, other: Any) -> Tensor: return changed(self, "ne_", F.ne, other)
-    def lt_(self: Any, other: Any) -> Tensor: return changed(self, "lt_", F.lt, other)
-    def le_(self: Any, other: Any) -> Tensor: return changed(self, "le_", F.le, other)
-    def gt_(self: Any, other: Any) -> Tensor: return changed(self, "gt_", F.gt, other)
-    def ge_(self: Any, other: Any) -> Tensor: return changed(self, "ge_", F.ge, other)
+    def eq_(self: Any, other: Any) -> Tensor: return compared(self, "eq_", F.eq, other)
+    def ne_(self: Any, other: Any) -> Tensor: return compared(self, "ne_", F.ne, other)
+    def lt_(self: Any, other: Any) -> Tensor: return compared(self, "lt_", F.lt, other)
+    def le_(self: Any, other: Any) -> Tensor: return compared(self, "le_", F.le, other)
+    def gt_(self: Any, other: Any) -> Tensor: return compared(self, "gt_", F.gt, other)
+    def ge_(self: Any, other: Any) -> Tensor: return compared(self, "ge_", F.ge, other)
     def logical_and_(self: Any, other: Any) -> Tensor: return changed(self, "logical_and_", F.logical_and, other)
     def logical_or_(self: Any, other: Any) -> Tensor: return changed(self, "logical_or_", F.logical_or, other)
     def bitwise_and_(self: Any, other: Any) -> Tensor: return changed(self, "bitwise_and_", F.bitwise_and, other)
@@ -660,6 +660,13 @@ def changed(t: Any, who: str, function: Callable[..., Tensor], *operands: Any, *
     t._may_change(who)
     before = t._before() if recorded(t, *operands) else t
     return t.copy_(function(before, *operands, **attrs), who=who)
+
+
+def compared(t: Any, who: str, function: Callable[..., Tensor], other: Any) -> Tensor:
+    """t = function(t, other) as 0 and 1, in t's memory, with a gradient of zeros."""
+    def as_numbers(a: Any, b: Any) -> Tensor:
+        return stepped(who, function(a, b)._data.astype(t._data.dtype), a, b)
+    return changed(t, who, as_numbers, other)
 
 
 def augmented(t: Any, who: str, function: Callable[..., Tensor], other: Any) -> Tensor:

@@ -635,7 +635,37 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, *, device:
     return result
 
 
-as_tensor = asarray = tensor
+@guard.named
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """A tensor as it is, with its history; anything else by `tensor`.
+
+    Another dtype is that of `Tensor.to`, through which the gradient passes. Errors: as `tensor`.
+
+    >>> import fastnn as nn
+    >>> x = nn.tensor([1.0, 2.0], requires_grad=True)
+    >>> nn.as_tensor(x) is x, nn.as_tensor([1, 2])
+    (True, tensor([1, 2]))
+    """
+    if not isinstance(data, Tensor):
+        return tensor(data, dtype, device=device)
+    return data if dtype is None and device is None else data.to(dtype=dtype, device=device)
+
+
+@guard.named
+def asarray(data: Any, dtype: Any = None, requires_grad: bool | None = None, *, device: Any = None) -> Tensor:
+    """As `as_tensor`, and it says whether the result requires a gradient: None leaves it as it is.
+
+    False gives a tensor over the same memory, without the history.
+
+    >>> import fastnn as nn
+    >>> x = nn.tensor([1.0, 2.0], requires_grad=True)
+    >>> nn.asarray(x * 2).requires_grad, nn.asarray(x * 2, requires_grad=False).requires_grad
+    (True, False)
+    """
+    result = as_tensor(data, dtype, device)
+    if requires_grad is None or result.requires_grad == requires_grad:
+        return result
+    return result.requires_grad_() if requires_grad else result.detach()
 
 
 def is_tensor(x: Any) -> bool:

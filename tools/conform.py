@@ -514,21 +514,17 @@ def check_sample(op, sample, caller, dtype_name, seed, drop=(), by_position=()):
         else None
         for w in want_flat
     ]
+    for g, c in zip(got_flat, cots):
+        if isinstance(g, FT) and g.requires_grad != (c is not None):
+            raise Mismatch("grad missing" if c is not None else "grad where torch has none",
+                           "one of the results requires a gradient, the other does not")
     if not any(c is not None for c in cots):
-        for g in got_flat:
-            if isinstance(g, FT) and g.requires_grad:
-                raise Mismatch("grad where torch has none", "the result requires a gradient, torch's does not")
         return None
     try:
         grads = gradients_torch(want_flat, leaves, cots)
     except Exception as error:
         return f"torch gives no gradient: {type(error).__name__}"
     fouts = [(g, c) for g, c in zip(got_flat, cots) if c is not None]
-    for g, _ in fouts:
-        if not g.requires_grad:
-            if all(x is None or not np.any(to_array(x)) for x in grads):
-                return None
-            raise Mismatch("grad missing", "the result does not require a gradient, torch's does")
     try:
         fgrads = nn.autograd.grad(
             [g for g, _ in fouts], [f for _, f in leaves], [nn.tensor(c) for _, c in fouts], allow_unused=True

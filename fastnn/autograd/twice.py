@@ -26,7 +26,7 @@ import numpy as np
 
 from ..errors import GraphError, ShapeError
 from ..op import ACTIVE, LATE, OPS, Op
-from . import hooks, modes, tape, writes
+from . import hooks, modes, steps, tape, writes
 from .accumulate import shape_and_dtype
 
 if TYPE_CHECKING:
@@ -186,6 +186,8 @@ def _run(node: tape.Node, dy: dict[int, Tensor], needs: Sequence[bool]) -> Seque
         return node.backward.on_tape(dy, [_alias(a, p) for a, p in zip(node.saved, node.parents)], needs)
     if node.backward is _passed_on:
         return (dy[0],)
+    if node.backward is steps.flat_backward:
+        return [None if form is None else tape.Tensor(np.zeros(*form)) for form in node.saved]
     if node.backward in (writes.write_backward, writes.view_backward):
         raise GraphError("a gradient that went through a write cannot be differentiated again", who=node.name,
                          hint="Put the parts together by stack, cat or where, not by buffer[t] = h.")

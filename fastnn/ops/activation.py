@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import apply
+from ..autograd import apply, stepped
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
@@ -211,7 +211,8 @@ def heaviside(input: Tensor, values: Any) -> Tensor:
 
     .. math:: y = [x > 0], \; values \text{ where } x = 0
 
-    It has no gradient, for its slope is 0 wherever there is one.
+    The gradient of input is 0, as the slope is wherever there is one; that of values is dy where
+    they are the result.
 
     Parameters
     ----------
@@ -233,10 +234,9 @@ def heaviside(input: Tensor, values: Any) -> Tensor:
     >>> nn.functional.heaviside(nn.tensor([-1.0, 0.0, 2.0]), 0.5)
     tensor([0.0, 0.5, 1.0])
     """
-    if isinstance(values, (Tensor, np.ndarray)) and values.ndim:
-        values = values.detach() if isinstance(values, Tensor) else values
+    if isinstance(values, (Tensor, np.ndarray)) and (values.ndim or isinstance(values, Tensor)):
         return where(eq(input, 0), values, heaviside(input, 0))
-    return apply(HEAVISIDE, input, value=float(values))
+    return stepped("heaviside", apply(HEAVISIDE, input, value=float(values))._data, input)
 
 
 # ---- sigmoid and tanh ----------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import apply
+from ..autograd import apply, stepped
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
@@ -114,7 +114,7 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     input, other : as in `add`
         Integers give float32.
     rounding_mode : None, "floor" or "trunc"
-        "floor" rounds down and "trunc" towards zero. The result then has no gradient.
+        "floor" rounds down and "trunc" towards zero. The gradients are then 0.
 
     Raises
     ------
@@ -305,7 +305,8 @@ def divide_rounded(who: str, input: Any, other: Any, mode: str) -> Tensor:
         return wrapped(of_integers(who, np.floor_divide if mode == "floor" else truncated, dtype, a, b))
     a, b = np.asarray(a, dtype), np.asarray(b, dtype)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return wrapped(np.asarray(np.floor_divide(a, b) if mode == "floor" else np.trunc(a / b)))
+        y = np.asarray(np.floor_divide(a, b) if mode == "floor" else np.trunc(a / b))
+    return stepped(who, y, input, other)
 
 
 def truncated(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Comparisons, logic and rounding.
 
-NumPy computes them. They have no gradient, for their slope is zero or does not exist.
+NumPy computes them. What is rounded has a gradient of zeros; truth values have none.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd import stepped
 from ..errors import DTypeError, RangeError
 from ..guard import FOREIGN, refuse
 from ..tensor import Tensor, wrapped
@@ -347,7 +348,7 @@ def isfinite(input: Tensor) -> Tensor:
 def floor(input: Tensor) -> Tensor:
     """The next whole number below, element by element.
 
-    The result has no gradient: the slope is 0 almost everywhere.
+    The gradient is 0 everywhere: the slope is, but at the steps.
 
     Parameters
     ----------
@@ -363,31 +364,33 @@ def floor(input: Tensor) -> Tensor:
     >>> nn.tensor([-1.5, 1.5]).floor()
     tensor([-2.,  1.])
     """
-    return rounded(np.floor, input)
+    return rounded("floor", np.floor, input)
 
 
 def ceil(input: Tensor) -> Tensor:
-    """The next whole number above; no gradient. Parameters, errors and cost: as `floor`.
+    """The next whole number above; the gradient is 0. Parameters, errors and cost: as `floor`.
 
     >>> import fastnn as nn
     >>> nn.tensor([-1.5, 1.5]).ceil()
     tensor([-1.,  2.])
     """
-    return rounded(np.ceil, input)
+    return rounded("ceil", np.ceil, input)
 
 
 def trunc(input: Tensor) -> Tensor:
-    """The next whole number towards zero; no gradient. Parameters, errors and cost: as `floor`.
+    """The next whole number towards zero; the gradient is 0.
+
+    Parameters, errors and cost: as `floor`.
 
     >>> import fastnn as nn
     >>> nn.tensor([-1.5, 1.5]).trunc()
     tensor([-1.,  1.])
     """
-    return rounded(np.trunc, input)
+    return rounded("trunc", np.trunc, input)
 
 
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
-    """The nearest number with so many decimals, halves to the even neighbour; no gradient.
+    """The nearest number with so many decimals, halves to the even neighbour; the gradient is 0.
 
     A straight-through estimator, which rounds forward and lets the gradient pass, is
     x + (x.round() - x).detach().
@@ -403,11 +406,11 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     >>> nn.tensor([0.5, 1.5, 2.5]).round()
     tensor([0., 2., 2.])
     """
-    return rounded(np.round, input, decimals)
+    return rounded("round", np.round, input, decimals)
 
 
 def sign(input: Tensor) -> Tensor:
-    """-1, 0 or 1, element by element; 0 of NaN, as in PyTorch; no gradient.
+    """-1, 0 or 1, element by element; 0 of NaN, as in PyTorch; the gradient is 0.
 
     Parameters, errors and cost: as `floor`.
 
@@ -417,11 +420,11 @@ def sign(input: Tensor) -> Tensor:
     """
     if input._data.dtype.kind == "b":
         return wrapped(input._data.copy())
-    return rounded(lambda x: np.where(np.isnan(x), 0, np.sign(x)) if x.dtype.kind == "f" else np.sign(x), input)
+    return rounded("sign", lambda x: np.where(np.isnan(x), 0, np.sign(x)) if x.dtype.kind == "f" else np.sign(x), input)
 
 
 def floor_divide(input: Tensor, other: Any) -> Tensor:
-    """a / b rounded down, as Python's //; no gradient.
+    """a / b rounded down, as Python's //; the gradient is 0.
 
     Parameters, errors and cost: as `eq`; a RangeError where integers are divided by zero. The type
     is that of arithmetic.
@@ -489,6 +492,6 @@ def logical(function: np.ufunc, who: str, input: Any, other: Any) -> Tensor:
                                         for x in arrays_of(who, input, other)])))
 
 
-def rounded(function: Callable[..., Any], input: Tensor, *args: Any) -> Tensor:
-    """function(input) in the input's type."""
-    return wrapped(np.asarray(function(input._data, *args)).astype(input._data.dtype, copy=False))
+def rounded(who: str, function: Callable[..., Any], input: Tensor, *args: Any) -> Tensor:
+    """function(input) in the input's type, with a gradient of zeros."""
+    return stepped(who, np.asarray(function(input._data, *args)).astype(input._data.dtype, copy=False), input)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..autograd import stepped
 from ..errors import DTypeError, RangeError, ShapeError
 from ..tensor import Tensor, number_of, tensor, wrapped
 from .activation import elu, tanh
@@ -220,7 +221,7 @@ def nextafter(input: Tensor, other: Tensor) -> Tensor:
     a, b = broadcast_tensors(input, other)
     y = clone(a)                                    # with slope 1; a sum might flush what is tiny
     y._data[...] = np.nextafter(a._data, b._data)
-    return where(eq(a, b), b.detach(), y)
+    return where(eq(a, b), stepped("nextafter", b._data, b), y)
 
 
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:

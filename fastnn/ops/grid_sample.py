@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd import stepped
 from ..errors import RangeError, ShapeError
 from ..tensor import Tensor, wrapped
 from .arithmetic import add, mul, sub
@@ -104,7 +105,7 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mod
         The (x, y) or (x, y, z) of each output; -1 and 1 are the borders. What is no number is far
         outside.
     mode : "bilinear", "nearest" or "bicubic"
-        In "nearest" the grid has no gradient; "bicubic" is for images alone.
+        In "nearest" the gradient of the grid is 0; "bicubic" is for images alone.
     padding_mode : "zeros", "border" or "reflection"
         What is outside: zeros, the nearest pixel, or the image in a mirror.
     align_corners : bool, optional
@@ -163,6 +164,8 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mod
             picked = mul(picked, unsqueeze(weight, 1))
         y = picked if y is None else add(y, picked)
     assert y is not None                            # there is a tap at least
+    if mode == "nearest" and grid.requires_grad:    # which has a gradient, of zeros
+        y = where(wrapped(np.asarray(True)), y, stepped("grid_sample", y._data, grid))
     return y
 
 

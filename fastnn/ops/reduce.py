@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import apply
+from ..autograd import apply, stepped
 from ..errors import DTypeError, RangeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
@@ -291,7 +291,7 @@ def norm(input: Tensor, p: float | str | None = "fro", dim: Dim = None, keepdim:
     input : Tensor of any shape, float32 or float64
     p : float or "fro"
         1 and 2 have kernels. inf gives the largest |x|, -inf the smallest; "fro" is 2. 0 counts the
-        elements that are not 0.
+        elements that are not 0, with a gradient of 0.
     dim, keepdim, dtype : as in `sum`
 
     Raises
@@ -317,7 +317,7 @@ def norm(input: Tensor, p: float | str | None = "fro", dim: Dim = None, keepdim:
     if np.isinf(p):
         return abs(input).amax(dim, keepdim) if p > 0 else abs(input).amin(dim, keepdim)
     if p == 0:
-        return sum(to(input.data != 0, input.dtype), dim, keepdim)
+        return sum(stepped("norm", np.asarray(input._data != 0, input.dtype), input), dim, keepdim)
     return apply(NORM, input, p=p, dim=axes("norm", rank("norm", input), dim), keepdim=keepdim)
 
 

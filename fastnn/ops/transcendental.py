@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import apply
+from ..autograd import apply, stepped
 from ..errors import DTypeError, ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
@@ -281,7 +281,7 @@ def frac(input: Tensor) -> Tensor:
     tensor([ 0.25, -0.25])
     """
     need_float("frac", input=input._data)
-    return sub(input, trunc(input))
+    return sub(input, trunc(input.detach()))
 
 
 def deg2rad(input: Tensor) -> Tensor:
@@ -309,7 +309,7 @@ def rad2deg(input: Tensor) -> Tensor:
 
 
 def angle(input: Tensor) -> Tensor:
-    """0, or pi where x is below 0: the angle of a number of the complex plane. No gradient.
+    """0, or pi where x is below 0: the angle of a number of the complex plane. The gradient is 0.
 
     Parameters, errors and cost: as `isnan`.
 
@@ -318,7 +318,7 @@ def angle(input: Tensor) -> Tensor:
     tensor([0.0000, 3.1416])
     """
     x = input._data if input._data.dtype.kind == "f" else input._data.astype(np.float32)
-    return Tensor(np.asarray(np.where(np.isnan(x), x, np.where(x < 0, math.pi, 0)), x.dtype))
+    return stepped("angle", np.asarray(np.where(np.isnan(x), x, np.where(x < 0, math.pi, 0)), x.dtype), input)
 
 
 def clamp_min(input: Tensor, min: Any) -> Tensor:
@@ -440,7 +440,7 @@ def copysign(input: Tensor, other: Any) -> Tensor:
 
     .. math:: y = \pm a \qquad da = \pm dy, \; 0 \text{ at } 0
 
-    b has no gradient. Parameters, errors and cost: as `atan2`, in three passes.
+    The gradient of b is 0. Parameters, errors and cost: as `atan2`, in three passes.
 
     >>> import fastnn as nn
     >>> nn.copysign(nn.tensor([1.0, -2.0]), -1.0)
@@ -450,7 +450,7 @@ def copysign(input: Tensor, other: Any) -> Tensor:
     common_shape("copysign", a.shape, b.shape)
     changes = np.signbit(a._data) != np.signbit(b._data)
     zero = Tensor(np.asarray(np.copysign(a.dtype.type(0), b._data)))
-    sign = Tensor(np.asarray(np.where(changes, -1, 1), a.dtype))
+    sign = stepped("copysign", np.asarray(np.where(changes, -1, 1), a.dtype), b)
     return where(Tensor(np.asarray(a._data == 0)), zero, mul(a, sign))
 
 
