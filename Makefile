@@ -10,7 +10,7 @@ build:                  ## say what an op lacks, compile in place, write the stu
 	@$(PY) tools/stubs.py
 
 test: build             ## everything
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2
 
 laws: build             ## the laws of one op, and that they notice: make laws OP=conv2d
 	$(PY) -m pytest tests/laws tests/autograd/test_twice.py -k "$(OP)"

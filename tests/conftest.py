@@ -17,7 +17,10 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """`-m "not torch"` leaves out what compares with PyTorch."""
+    """`-m "not torch"` leaves out what compares with PyTorch; and as processes share the tests by
+    their names, these have no addresses in them.
+    """
     for item in items:
+        assert " at 0x" not in item.nodeid, f"{item.nodeid}: a name with an address in it differs in each process"
         if "torch" in getattr(item, "fixturenames", ()):
             item.add_marker("torch")

@@ -46,7 +46,8 @@ def test_numpy():
     (np.arange(2), [0, 1], np.int64), (np.zeros(1, bool), [False], np.bool_), (np.uint8([7]), [7], np.uint8),
     (np.ones(1, np.float16), [1.0], np.float32), (np.ones(1, np.longdouble), [1.0], np.float64),
     (np.ones(1, ">f4"), [1.0], np.float32), (np.ones(1, ">i2"), [1], np.int16), (np.float64(3), 3.0, np.float64),
-    (memoryview(np.arange(2)), [0.0, 1.0], np.float32)], ids=repr)
+    (memoryview(np.arange(2)), [0.0, 1.0], np.float32)],
+    ids=lambda value: "memory" if isinstance(value, memoryview) else repr(value))
 def test_what_the_class_makes_is_a_tensor_like_any_other(given, values, dtype):
     t = nn.Tensor(given)
     assert t.dtype == dtype and t.dtype.isnative and t.tolist() == values
@@ -59,7 +60,8 @@ def test_what_the_class_makes_is_a_tensor_like_any_other(given, values, dtype):
 
 @pytest.mark.parametrize("given", [
     np.array(["a"]), np.array([None]), np.array([1j]), np.zeros(1, "M8[s]"), np.zeros(1, [("a", "f4")]), None, "12",
-    ["1", "2"], [1j], [[1], [1, 2]], {1: 2}, object(), [10**400]], ids=repr)
+    ["1", "2"], [1j], [[1], [1, 2]], {1: 2}, object(), [10**400]],
+    ids=lambda value: "object" if type(value) is object else repr(value))
 def test_what_holds_no_real_numbers_is_refused_everywhere(given):
     t = nn.zeros(2)
     for make in (nn.Tensor, nn.tensor, nn.Parameter, lambda a: nn.tensor(a, dtype=np.float32),

@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,28 +66,33 @@ def records(files: Mapping[str, str]) -> Iterator[Record]:
     activation("relu", ...).
     """
     for path, text in files.items():
-        if not fnmatch(path, "fastnn/ops/*.py"):
+        if fnmatch(path, "fastnn/ops/*.py"):
+            yield from records_of(path, text)
+
+
+@lru_cache(maxsize=200)                                 # three ask, and most files stay as they are
+def records_of(path: str, text: str) -> list[Record]:
+    module, found = ast.parse(text), []
+    words = {line.targets[0].id: line.value.value for line in module.body if isinstance(line, ast.Assign)
+             and isinstance(line.targets[0], ast.Name) and isinstance(line.value, ast.Constant)}
+    makers = {line.name: line for line in module.body if isinstance(line, ast.FunctionDef)
+              and line.args.args and line.args.args[0].arg == "name" and calls_of(line, "Op")}
+    for line in module.body:
+        if isinstance(line, ast.FunctionDef):
             continue
-        module = ast.parse(text)
-        words = {line.targets[0].id: line.value.value for line in module.body if isinstance(line, ast.Assign)
-                 and isinstance(line.targets[0], ast.Name) and isinstance(line.value, ast.Constant)}
-        makers = {line.name: line for line in module.body if isinstance(line, ast.FunctionDef)
-                  and line.args.args and line.args.args[0].arg == "name" and calls_of(line, "Op")}
-        for line in module.body:
-            if isinstance(line, ast.FunctionDef):
+        for call in calls_of(line, "Op", *makers):
+            maker = makers.get(call.func.id)
+            given = {word.arg: word.value for word in call.keywords if word.arg}
+            first = call.args[0] if call.args else given.get("name")
+            name = first.value if isinstance(first, ast.Constant) else words.get(getattr(first, "id", ""))
+            if not isinstance(name, str):
                 continue
-            for call in calls_of(line, "Op", *makers):
-                maker = makers.get(call.func.id)
-                given = {word.arg: word.value for word in call.keywords if word.arg}
-                first = call.args[0] if call.args else given.get("name")
-                name = first.value if isinstance(first, ast.Constant) else words.get(getattr(first, "id", ""))
-                if not isinstance(name, str):
-                    continue
-                compiled = not isinstance(given.get("compiled"), ast.Constant) or bool(given["compiled"].value)
-                known = {**words, "name": name}
-                inside = maker and next(iter(calls_of(maker, "Op")))
-                named = [*kernels_in(call, known, compiled), *(kernels_in(inside, known, compiled) if inside else ())]
-                yield Record(path, name, tuple(dict.fromkeys(named)))
+            compiled = not isinstance(given.get("compiled"), ast.Constant) or bool(given["compiled"].value)
+            known = {**words, "name": name}
+            inside = maker and next(iter(calls_of(maker, "Op")))
+            named = [*kernels_in(call, known, compiled), *(kernels_in(inside, known, compiled) if inside else ())]
+            found.append(Record(path, name, tuple(dict.fromkeys(named))))
+    return found
 
 
 def calls_of(tree: ast.AST, *functions: str) -> list[ast.Call]:

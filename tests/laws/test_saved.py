@@ -19,7 +19,13 @@ from fastnn.op import ACTIVE, OPS
 sys.path.insert(0, str(Path(__file__).parents[2]/"tools"))
 import fuzz_calls
 
-CASES = [pytest.param(op, sample, id=f"{op.name}-{sample.name}") for op in OPS.values() for sample in op.samples()]
+every_op = pytest.mark.parametrize("op", [pytest.param(op, id=op.name) for op in OPS.values()])
+
+
+def samples(op):
+    for sample in op.samples():
+        print(f"sample '{sample.name}'")            # where a test fails, the last one is shown
+        yield sample
 
 
 def view(a):
@@ -78,20 +84,25 @@ class Call:
         return [None if not isinstance(x, nn.Tensor) or x.grad is None else x.grad.data for x in self.leaves]
 
 
+def need_equal(got, want):
+    for g, w in zip(got, want, strict=True):
+        assert (g is None) == (w is None) and (g is None or np.array_equal(g, w, equal_nan=True))
+
+
 @pytest.mark.parametrize("rule", [apply, apply_in_python], ids=["compiled", "python"])
 @pytest.mark.parametrize("backend", ["kernels", "reference"])
-@pytest.mark.parametrize("op, sample", CASES)
-def test_positions_may_change_after_forward(op, sample, backend, rule):
+@every_op
+def test_positions_may_change_after_forward(op, backend, rule):
     with nn.use_backend(backend):
-        call, untouched = Call(op, sample, rule), Call(op, sample, rule)
-        if not call.recorded:
-            return
-        want = untouched.gradients()
-        for a in call.arrays():
-            if is_integers(a) and a.flags.writeable:
-                a.fill(np.iinfo(a.dtype).max)
-        for g, w in zip(call.gradients(), want):
-            assert (g is None) == (w is None) and (g is None or np.array_equal(g, w, equal_nan=True))
+        for sample in samples(op):
+            call, untouched = Call(op, sample, rule), Call(op, sample, rule)
+            if not call.recorded:
+                continue
+            want = untouched.gradients()
+            for a in call.arrays():
+                if is_integers(a) and a.flags.writeable:
+                    a.fill(np.iinfo(a.dtype).max)
+            need_equal(call.gradients(), want)
 
 
 def flattened(a):
@@ -109,76 +120,76 @@ def retyped(a):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("change", [flattened, halved, retyped])
 @pytest.mark.parametrize("backend", ["kernels", "reference"])
-@pytest.mark.parametrize("op, sample", CASES)
-def test_arrays_may_get_another_form_after_forward(op, sample, backend, change):
+@every_op
+def test_arrays_may_get_another_form_after_forward(op, backend, change):
     with nn.use_backend(backend):
-        want = None
-        for k in range(len(Call(op, sample, apply).arrays())):
-            call = Call(op, sample, apply)
-            a = call.arrays()[k]
-            if not call.recorded:
-                return
-            before = a.shape, a.dtype
-            with suppress(ValueError, AttributeError, TypeError):          # NumPy refuses
-                change(a)
-            if (a.shape, a.dtype) == before:
-                continue
-            try:
-                got = call.gradients()
-            except nn.FastnnError:
-                continue
-            want = want or Call(op, sample, apply).gradients()
-            for g, w in zip(got, want):
-                assert (g is None) == (w is None) and (g is None or np.array_equal(g, w, equal_nan=True))
+        for sample in samples(op):
+            want = None
+            for k in range(len(Call(op, sample, apply).arrays())):
+                call = Call(op, sample, apply)
+                a = call.arrays()[k]
+                if not call.recorded:
+                    break
+                before = a.shape, a.dtype
+                with suppress(ValueError, AttributeError, TypeError):          # NumPy refuses
+                    change(a)
+                if (a.shape, a.dtype) == before:
+                    continue
+                try:
+                    got = call.gradients()
+                except nn.FastnnError:
+                    continue
+                want = want or Call(op, sample, apply).gradients()
+                need_equal(got, want)
 
 
 @pytest.mark.parametrize("rule", [apply, apply_in_python], ids=["compiled", "python"])
 @pytest.mark.parametrize("backend", ["kernels", "reference"])
-@pytest.mark.parametrize("op, sample", CASES)
-def test_what_an_input_looks_into_may_be_resized_after_forward(op, sample, backend, rule):
+@every_op
+def test_what_an_input_looks_into_may_be_resized_after_forward(op, backend, rule):
     """Its memory goes, and the view of it that was saved knows nothing."""
     with nn.use_backend(backend):
-        want = None
-        for k, t in enumerate(Call(op, sample, rule, view).leaves):
-            if not isinstance(t, nn.Tensor) or t.dtype.kind != "f" or t.numel() == 0:
-                continue
-            call = Call(op, sample, rule, view)
-            if not call.recorded:
-                return
-            call.leaves[k]._data.base.resize((1 << 14,), refcheck=False)
-            try:
-                got = call.gradients()
-            except nn.GraphError:
-                continue
-            want = want or Call(op, sample, rule, view).gradients()
-            for g, w in zip(got, want):
-                assert (g is None) == (w is None) and (g is None or np.array_equal(g, w, equal_nan=True))
+        for sample in samples(op):
+            want = None
+            for k, t in enumerate(Call(op, sample, rule, view).leaves):
+                if not isinstance(t, nn.Tensor) or t.dtype.kind != "f" or t.numel() == 0:
+                    continue
+                call = Call(op, sample, rule, view)
+                if not call.recorded:
+                    break
+                call.leaves[k]._data.base.resize((1 << 14,), refcheck=False)
+                try:
+                    got = call.gradients()
+                except nn.GraphError:
+                    continue
+                want = want or Call(op, sample, rule, view).gradients()
+                need_equal(got, want)
 
 
 @pytest.mark.parametrize("rule", [apply, apply_in_python], ids=["compiled", "python"])
 @pytest.mark.parametrize("backend", ["kernels", "reference"])
-@pytest.mark.parametrize("op, sample", CASES)
-def test_values_may_change_in_place_after_forward(op, sample, backend, rule):
+@every_op
+def test_values_may_change_in_place_after_forward(op, backend, rule):
     """Of inputs, which are views, and of results: what is saved is noticed, and what is not changes
     nothing.
     """
     with nn.use_backend(backend):
-        want = None
-        for k in range(len(Call(op, sample, rule, view).tensors())):
-            call = Call(op, sample, rule, view)
-            t = call.tensors()[k]
-            if not call.recorded:
-                return
-            if not t.data.flags.writeable:          # expand's
-                continue
-            t.detach().fill_(0.375)
-            try:
-                got = call.gradients()
-            except nn.GraphError:
-                continue
-            want = want or Call(op, sample, rule, view).gradients()
-            for g, w in zip(got, want):
-                assert (g is None) == (w is None) and (g is None or np.array_equal(g, w, equal_nan=True))
+        for sample in samples(op):
+            want = None
+            for k in range(len(Call(op, sample, rule, view).tensors())):
+                call = Call(op, sample, rule, view)
+                t = call.tensors()[k]
+                if not call.recorded:
+                    break
+                if not t.data.flags.writeable:          # expand's
+                    continue
+                t.detach().fill_(0.375)
+                try:
+                    got = call.gradients()
+                except nn.GraphError:
+                    continue
+                want = want or Call(op, sample, rule, view).gradients()
+                need_equal(got, want)
 
 
 # ---- lists of numbers ----------------------------------------------------------------------------
@@ -250,7 +261,7 @@ def test_a_list_of_positions_may_change_after_forward():
 
 
 @pytest.mark.parametrize("rule", [apply, apply_in_python], ids=["compiled", "python"])
-@pytest.mark.parametrize("op", [pytest.param(op, id=op.name) for op in OPS.values()])
+@every_op
 def test_positions_beside_floats_are_copied_before_they_are_checked(op, rule, monkeypatch):
     """Another thread may change them between check and kernel, which no lock protects."""
     seen = []

@@ -259,6 +259,9 @@ class Unreadable:
     def __array__(self, dtype=None, copy=None):
         raise TypeError("no such type in NumPy")
 
+    def __repr__(self):
+        return "Unreadable()"
+
 
 @pytest.mark.parametrize("value, words", [
     ([[1, 2], [3]], "no array"), (Unreadable(), "no array.*no such type"), ("text", "expected numbers"),

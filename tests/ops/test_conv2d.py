@@ -3,6 +3,7 @@ instruction-set level.
 """
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -436,15 +437,29 @@ WINOGRADS = [(2, 32, 12, 12, 32, 0), (1, 33, 10, 12, 40, 1), (2, 32, 9, 11, 48, 
              (1, 32, 11, 12, 32, 3), (4, 30, 7, 7, 34, 1), (1, 130, 8, 8, 32, 1), (1, 32, 8, 9, 40, 5)]
 
 
+def remembered(function):
+    """For a law that asks the definition the same at each level."""
+    answers = {}
+
+    def answer(*inputs, **attrs):           # forward's arrays, or dy and what forward saved
+        key = tuple(a.tobytes() for given in inputs for a in (given if isinstance(given, tuple) else (given,))
+                    if isinstance(a, np.ndarray))
+        if key not in answers:
+            answers[key] = function(*inputs, **attrs)
+        return answers[key]
+    return answer
+
+
 @pytest.mark.parametrize("N, C, H, W, K, padding", WINOGRADS)
-@pytest.mark.parametrize("level", LEVELS)
-def test_a_far_larger_element_drowns_nothing_beside_it(level, N, C, H, W, K, padding):
+def test_a_far_larger_element_drowns_nothing_beside_it(N, C, H, W, K, padding):
     """Winograd adds up a tile and cancels what an output does not see: pixels, weights at padded
     edges and upstream gradients, in tiles of every size.
     """
-    with nn.use_isa(level):
-        sample = case("a far larger element", N=N, C=C, H=H, W=W, K=K, R=3, S=3, padding=padding)
-        errors_stay_in_their_window(CONV2D, sample, np.float32)
+    op = replace(CONV2D, ref_forward=remembered(CONV2D.ref_forward), ref_backward=remembered(CONV2D.ref_backward))
+    for level in LEVELS:
+        with nn.use_isa(level):
+            sample = case("a far larger element", N=N, C=C, H=H, W=W, K=K, R=3, S=3, padding=padding)
+            errors_stay_in_their_window(op, sample, np.float32)
 
 
 def need_direct_sums_errors(x, w, b, padding):

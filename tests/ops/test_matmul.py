@@ -104,8 +104,9 @@ def test_exact_for_all_strides_beyond_a_block(level, m, n, k):
 
 @needs_kernels
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("m, n, k", [*LARGE, (1, 1, 1), (1, 40, 9), (5, 3, 0), (14, 32, 40), (15, 33, 300),
-                                     (2, 64, 513), (300, 1, 7)])
+@pytest.mark.parametrize("m, n, k", [*(pytest.param(*sizes, marks=pytest.mark.slow) for sizes in LARGE[1:]), LARGE[0],
+                                     (1, 1, 1), (1, 40, 9), (5, 3, 0), (14, 32, 40), (15, 33, 300), (2, 64, 513),
+                                     (300, 1, 7)])
 def test_exact_with_packed_operands_and_relu(level, m, n, k):
     rng = np.random.default_rng(n)
     with nn.use_isa(level):

@@ -89,6 +89,7 @@ def test_an_activation(checkout, monkeypatch):
         assert "compiled kernels lack cubic_forward" in fastnn(checkout, "ops").stderr
 
 
+@pytest.mark.slow
 def test_a_new_family_with_two_inputs(checkout, monkeypatch):
     done = fastnn(checkout, "new-op", "hypotenuse", "--family", "pairs", "--inputs", "a,b", "--page", "arithmetic")
     assert done.returncode == 0 and "fastnn/ops/pairs.py  (new)" in done.stdout, done.stderr

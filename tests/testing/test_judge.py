@@ -21,6 +21,13 @@ def hurried(monkeypatch):
     monkeypatch.setattr(timing, "SPAN", 0.0)
 
 
+def one_a_family(ops):
+    """The first op of each family is tried at once, the others by `pytest -m slow`."""
+    ops = list(ops)
+    first = {op.family: op for op in reversed(ops)}
+    return [pytest.param(op, id=op.name, marks=() if first[op.family] is op else pytest.mark.slow) for op in ops]
+
+
 def names(rows):
     return [f"{n}-{row[0]}" for n, row in enumerate(rows)]
 
@@ -44,7 +51,7 @@ def test_there_are_enough_of_them():
     assert len({row[0] for row in RIGHT}) >= 10 and len(WRONG) >= 30
 
 
-@pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
+@pytest.mark.parametrize("op", one_a_family(OPS.values()))
 def test_every_op_s_own_pair_is_right(op, monkeypatch):
     """The compiled kernel in the place of a user's, and the definition: nothing is refused that the
     laws allow, and every op has a call of a real size to be timed.
@@ -58,7 +65,7 @@ def test_every_op_s_own_pair_is_right(op, monkeypatch):
         monkeypatch.setattr(timing, "TIMING_SECONDS", 0.05)             # definitions are slow
 
 
-@pytest.mark.parametrize("op", [op for op in OPS.values() if op.ref_backward is not None], ids=lambda op: op.name)
+@pytest.mark.parametrize("op", one_a_family(op for op in OPS.values() if op.ref_backward is not None))
 def test_a_backward_that_is_17_times_too_large_is_refused_for_every_op(op):
     def backward(*args, **attrs):
         return tuple(None if g is None else 17*g for g in op.ref_backward(*args, **attrs))

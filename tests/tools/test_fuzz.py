@@ -52,6 +52,7 @@ def test_everything_is_reached(fuzz):
     assert search.totals["passed"] - before["passed"] > 500         # time is not spent on refusals
 
 
+@pytest.mark.slow
 def test_a_call_depends_on_seed_and_number_alone(fuzz):
     first = fuzz.Search(seed=3)
     nn.rand(3)
@@ -96,6 +97,7 @@ def test_wrong_results_are_found(fuzz, planted, what):
     assert any(what in d["why"] for d in search.differences), [d["why"] for d in search.differences]
 
 
+@pytest.mark.slow
 def test_a_crash_and_a_hang_are_found_and_survived(tmp_path):
     """In a program of its own: a kernel that reads address 0, and one that sleeps."""
     program = tmp_path/"planted.py"
@@ -126,6 +128,7 @@ def test_the_command_makes_as_many_calls_as_it_is_told():
     assert run.returncode == 0 and "137 calls" in run.stdout, run.stdout + run.stderr
 
 
+@pytest.mark.slow
 def test_the_command_ends_well_where_nothing_is_wrong():
     run = subprocess.run([sys.executable, ROOT/"tools"/"fuzz.py", "2", "0", "--only", "add,nn.Linear,nn.SGD"],
                          capture_output=True, text=True, timeout=120)
