@@ -18,7 +18,7 @@
 #include "norm/norm.h"                  /* layer, RMS, group and batch normalisation */
 #include "pointwise/loss.h"             /* mse, huber, binary cross-entropy, ... */
 #include "pointwise/embedding.h"
-#include "pointwise/scatter.h"          /* gather, scatter_add, index_select, index_add */
+#include "pointwise/scatter.h"          /* gather, scatter, index_select, index_add, ... */
 #include "pointwise/dropout.h"
 #include "optim/optim.h"                /* SGD, Adam: one step of all parameters */
 #include "ladder/peak.h"                /* how fast the machine multiplies */

@@ -163,13 +163,16 @@ def name_of(function: Any, args: tuple[Any, ...]) -> str:
     return str(function.__name__)
 
 
-def refuse(who: str, names: tuple[str, ...], error: Exception, arrays: Any, attrs: dict[str, Any]) -> NoReturn:
+def refuse(who: str, names: tuple[str, ...], error: Exception, arrays: Any, attrs: dict[str, Any],
+           check: Callable[..., None] | None = None) -> NoReturn:
     """Called by `apply` while `error` is handled, which an op's check or forward raised: raises it
-    in our words.
+    in our words. `check` finds them, where a glance (`fits`) had left it out.
     """
     try:
         if not isinstance(error, FOREIGN) or not is_ours(error):
             raise error
+        if check is not None:
+            check(*arrays, **attrs)
         for name, a in zip(names if len(names) == len(arrays) else [f"input {i}" for i in range(len(arrays))], arrays):
             if a is not None and not isinstance(a, (np.ndarray, int, float)):
                 raise DTypeError(who=who, expected=f"{name} as a tensor", got=described(a)) from error

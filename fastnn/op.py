@@ -96,8 +96,9 @@ class Op:
     check             check(*inputs, **attrs): raises a FastnnError before any work; runs before
                       either implementation
     fits              compiled: fits(*inputs, **attrs) is True where a glance shows that `check`
-                      would pass; then `check` is not called. It only saves time: leave it out if
-                      unsure
+                      would pass, or the kernel will refuse; then `check` is not called before the
+                      kernel, but after it refused, for the words. It only saves time: leave it out
+                      if unsure
     samples           tiny named calls for the laws
     errors            bad calls, and the error that each must raise
     fast_numpy        the best plain-NumPy expression, fast_numpy(*inputs, **attrs) -> y: the
@@ -164,7 +165,8 @@ class Running(NamedTuple):
 
     forward, backward   the kernels, the definitions, or a function of the user
     takes_needs         whether backward has a keyword `needs`: see takes_needs
-    check, fits         the record's
+    check, fits         the record's; no fits but before its kernel, which looks at what fits does
+                        not
     takes_save          whether forward has a keyword `save`: see takes_save
     """
 
@@ -210,7 +212,8 @@ def takes_save(forward: Callable[..., Any]) -> bool:
 
 def activate(op: Op, forward: Callable[..., Any], backward: Callable[..., Any] | None) -> None:
     """Make this pair run when `op` is called."""
-    ACTIVE[op.name] = Running(forward, backward, takes_needs(backward), op.check, op.fits, takes_save(forward))
+    ACTIVE[op.name] = Running(forward, backward, takes_needs(backward), op.check,
+                              op.fits if forward is op.forward else None, takes_save(forward))
     if op.places is not None and getattr(backward, "__wrapped__", backward) in op.kernels and backward is not None:
         PLACES[backward] = op.places
 

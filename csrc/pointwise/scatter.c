@@ -1,7 +1,8 @@
-/* scatter.c -- elements and slices chosen by number, and added back. Mathematics and methods:
- * scatter.tmpl.h. */
+/* scatter.c -- elements and slices chosen by number, and written or added back. Mathematics and
+ * methods: scatter.tmpl.h. */
 #define KERNELS "pointwise/scatter.h"
 #include "fastnn.h"
+#include "core/sync.h"
 
 int fnn_indices_fit(const int64_t *index, fnn_size n, fnn_size below, fnn_size size)
 {

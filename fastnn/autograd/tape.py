@@ -82,20 +82,22 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
         else:
             arrays.append(x)
     record = record and run.backward is not None and modes.state.enabled
-    if len(arrays) > 1 and (record or any(map(is_floats, arrays))):
+    if len(arrays) > 1 and (record or (any(map(is_floats, arrays)) and not getattr(run.fits, "reads_once", False))):
         # positions beside floats are used again, unchecked, by kernel and backward: these get a
         # copy, which nobody else can change
         arrays = [a.copy() if is_integers(a) else a for a in arrays]
+    left_out = run.check
     try:
         # fits, where an op has it, is a quick yes in place of the check
         if run.check is not None and (run.fits is None or not run.fits(*arrays, **attrs)):
+            left_out = None
             run.check(*arrays, **attrs)
         if run.takes_save and not record:
             y, saved = run.forward(*arrays, save=False, **attrs)
         else:
             y, saved = run.forward(*arrays, **attrs)
     except FOREIGN as error:
-        refuse(op.name, op.inputs, error, arrays, attrs)
+        refuse(op.name, op.inputs, error, arrays, attrs, left_out)
     return wrap(op.name, y, saved, run.backward if record else None, run.takes_needs, inputs, attrs)
 
 

@@ -151,6 +151,7 @@ TRANSLATED: dict[str, Callable[..., Any]] = {
     "gru": gru,
     "hardtanh": lambda torch, x, *, low, high: torch.nn.functional.hardtanh(x, low, high),
     "index_add": lambda torch, x, index, source, *, dim: torch.index_add(x, dim, index, source),
+    "index_copy": lambda torch, x, index, source, *, dim: torch.index_copy(x, dim, index, source),
     "index_select": lambda torch, x, index, *, dim: torch.index_select(x, dim, index),
     "interpolate": interpolate,
     "kl_div": kl_div,
@@ -164,5 +165,7 @@ TRANSLATED: dict[str, Callable[..., Any]] = {
     "rms_norm": normalised("rms_norm", "normalized_shape"),
     "rnn": rnn,
     "rnn_cell": rnn_cell,
+    "scatter": lambda torch, x, index, src, *, dim: torch.scatter(x, dim, index, src),
     "scatter_add": lambda torch, x, index, src, *, dim: torch.scatter_add(x, dim, index, src),
+    "scatter_value": lambda torch, x, index, *, dim, value: torch.scatter(x, dim, index, value),
 }

@@ -12,18 +12,23 @@ ctypedef bint (*fits_fn)(tuple inputs, dict attrs) noexcept
 
 cdef class Fits:
     """fits(*inputs, **attrs), of an op's arrays and attributes: True only where the op's check
-    would find nothing wrong.
+    would find nothing wrong, or the kernel refuses what it would find.
+
+    reads_once: the kernel looks at each position when it uses it, and reads it once. So it needs no
+    copy that other threads do not know, unless backward will use it again
     """
     cdef fits_fn test
+    cdef readonly bint reads_once
 
     def __call__(self, *inputs, **attrs):
         # NULL: made by hand, fits nothing
         return self.test is not NULL and self.test(inputs, attrs)
 
 
-cdef Fits fits(fits_fn test):
+cdef Fits fits(fits_fn test, bint reads_once=False):
     cdef Fits made = Fits()
     made.test = test
+    made.reads_once = reads_once
     return made
 
 

@@ -301,30 +301,33 @@ cdef object new_node(object name, tuple run, object saved, object attrs, tuple i
     return node
 
 
-cdef inline object call(object op, object function, tuple arrays, dict attrs, PyObject *keywords):
+cdef inline object call(object op, object function, object check, tuple arrays, dict attrs, PyObject *keywords):
     """An op's check or forward; what it raises about its arguments, in our words. A `try` here
     would cost every call some instructions.
+
+    check: of a forward, the check that a glance has left out
     """
     cdef PyObject *y = PyObject_Call(<PyObject *>function, <PyObject *>arrays, keywords)
     if y == NULL:
-        return refused(op, arrays, attrs)
+        return refused(op, check, arrays, attrs)
     result = <object>y
     Py_XDECREF(y)
     return result
 
 
-cdef object refused(object op, tuple arrays, dict attrs):
+cdef object refused(object op, object check, tuple arrays, dict attrs):
     """Called when an error is set: `refuse` of guard.py."""
     try:
         error_is_set()
     except Exception as error:
-        _refuse(op.name, op.inputs, error, arrays, attrs)
+        attrs.pop("save", None)                     # `apply` put it there
+        _refuse(op.name, op.inputs, error, arrays, attrs, check)
 
 
 def apply(op, *inputs, **attrs):
     """autograd.apply, compiled."""
     cdef bint record = False, floats = False
-    cdef object x, data, base, node, root = None
+    cdef object x, data, base, node, check, root = None
     cdef list version = None, fresh
     cdef const ndarray *fields
     name = op.name
@@ -345,17 +348,21 @@ def apply(op, *inputs, **attrs):
         give(arrays, i, data)
     cdef PyObject *keywords = <PyObject *>attrs if attrs else NULL
     record = record and nth(run, RUN_BACKWARD) is not None and _tape_state.enabled
-    if floats and count > 1:                        # integers beside floats are positions or labels
+    # integers beside floats are positions or labels
+    if floats and count > 1 and (record or not (type(nth(run, RUN_FITS)) is Fits
+                                                and (<Fits>nth(run, RUN_FITS)).reads_once)):
         for i in range(count):
             if float_fields(nth(arrays, i)) == NULL:
                 own_integers(arrays, i)
-    if nth(run, RUN_CHECK) is not None and not (type(nth(run, RUN_FITS)) is Fits
-                                                and (<Fits>nth(run, RUN_FITS)).test(arrays, attrs)):
-        call(op, nth(run, RUN_CHECK), arrays, attrs, keywords)
+    check = nth(run, RUN_CHECK)
+    if check is not None and not (type(nth(run, RUN_FITS)) is Fits
+                                  and (<Fits>nth(run, RUN_FITS)).test(arrays, attrs)):
+        call(op, check, None, arrays, attrs, keywords)
+        check = None
     if not record and nth(run, RUN_TAKES_SAVE) is True:
         attrs["save"] = False                       # this call's own dict, and no node will keep it
         keywords = <PyObject *>attrs
-    y, saved = call(op, nth(run, RUN_FORWARD), arrays, attrs, keywords)
+    y, saved = call(op, nth(run, RUN_FORWARD), check, arrays, attrs, keywords)
     if _watching or type(y) is not _ndarray:
         return _wrap_slowly(name, y, saved, nth(run, RUN_BACKWARD) if record else None, nth(run, RUN_TAKES_NEEDS),
                             inputs, attrs)

@@ -68,17 +68,22 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     """
     if (src is None) == (value is None):
         raise DTypeError("src or value is needed", who="scatter", got="neither" if src is None else "both")
-    src = value if src is None else src
-    if not isinstance(src, Tensor):
-        src = Tensor(np.full(index.shape, number_of("scatter", src, input.dtype), input.dtype))
-    elif src.ndim == 0 and index.ndim > 0:
-        src = expand(src, index.shape)
     if reduce not in (None, "add", "multiply"):
         raise RangeError(who="scatter", expected="reduce 'add' or 'multiply'", got=repr(reduce))
+    src = value if src is None else src
+    if not isinstance(src, Tensor):
+        number = number_of("scatter", src, input.dtype)
+        if reduce is None and input.dtype in FLOATS:
+            return by_dim(SCATTER_VALUE, "scatter", input, dim, index, value=number)
+        src = Tensor(np.full(index.shape, number, input.dtype))
+    elif src.ndim == 0 and index.ndim > 0:
+        src = expand(src, index.shape)
+    if reduce == "add":
+        return added("scatter", input, dim, index, src)
+    if reduce is None and input.dtype in FLOATS:
+        return by_dim(SCATTER, "scatter", input, dim, index, src)
     where, src = places("scatter", input, dim, index, src)
-    if reduce == "multiply":
-        return joined("scatter", input, where, src, "prod", True)
-    return written(input, where, src, reduce == "add")
+    return joined("scatter", input, where, src, "prod", True) if reduce else written(input, where, src, False)
 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
@@ -156,8 +161,8 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
             [5., 5.]])
     """
     if input.dtype in FLOATS and input.ndim:
-        d, _, chosen, source = numbered("index_add", input, dim, index, source)
-        return apply(INDEX_ADD, input, Tensor(chosen), source if alpha == 1 else mul(source, alpha), dim=d)
+        d, index, source = numbered("index_add", input, dim, index, source)
+        return apply(INDEX_ADD, input, index, source if alpha == 1 else mul(source, alpha), dim=d)
     where, source = slices("index_add", input, dim, index, source)
     return written(input, where, source if alpha == 1 else mul(source, alpha), True)
 
@@ -176,6 +181,9 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
             [0., 0.],
             [1., 1.]])
     """
+    if input.dtype in FLOATS and input.ndim:
+        d, index, source = numbered("index_copy", input, dim, index, source)
+        return apply(INDEX_COPY, input, index, source, dim=d)
     where, source = slices("index_copy", input, dim, index, source)
     return written(input, where, source, False)
 
@@ -334,9 +342,12 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         raise ShapeError(who="put", expected=f"source of {index.numel()} elements, as index", got=source.shape)
     n = input.numel()
     in_range("put", index._data, n, -n)
-    where = index._data.astype(np.int64)
-    where += n * (where < 0)
-    return written(input, Tensor(where), reshape(source, index.shape), bool(accumulate))
+    if index.numel() and index._data.min() < 0:
+        where = index._data.astype(np.int64)
+        where += n * (where < 0)
+        index = Tensor(where)
+    return written(input, index, source if source.shape == index.shape else reshape(source, index.shape),
+                   bool(accumulate))
 
 
 def take(input: Tensor, index: Tensor) -> Tensor:
@@ -442,14 +453,43 @@ def written(input: Tensor, where: Tensor, src: Tensor, accumulate: bool) -> Tens
 
 
 def added(who: str, input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """scatter_add: along the axis where every index has an element of its own, else by places."""
-    d = axis(who, dim, max(input.ndim, 1))
-    if (input.dtype in FLOATS and input.ndim and index.dtype.kind in "iu" and src.dtype == input.dtype
-            and index.shape == src.shape == (*input.shape[:d], *index.shape[d:d + 1], *input.shape[d + 1:])):
-        if who != "scatter_add":                        # whose check does it
-            in_range(who, index._data, input.shape[d])
-        return apply(SCATTER_ADD, input, index, src, dim=d)
+    """scatter_add; integers and booleans have no gradient, and no kernel."""
+    if input.dtype in FLOATS:
+        return by_dim(SCATTER_ADD, who, input, dim, index, src)
     return written(input, *places(who, input, dim, index, src), True)
+
+
+def by_dim(op: Op, who: str, input: Tensor, dim: int, index: Tensor, *values: Tensor, **attrs: Any) -> Tensor:
+    """A scatter by its op, with the part of src that is written; a number counts as a row of one.
+
+    values : src, if the op has one
+    """
+    d, shape = axis(who, dim, max(input.ndim, 1)), input.shape
+    if index.numel() == 0:                              # of any shape: nothing is written
+        need_integers(who, index=index._data)
+        nothing = (*shape[:d], 0, *shape[d + 1:])
+        index = Tensor(np.zeros(nothing, np.int64))
+        values = tuple([reshape(getitem(reshape(src, -1), slice(0, 0)), nothing) for src in values])
+    input, index, *parts = (t if t.ndim else reshape(t, 1) for t in (input, index, *values))
+    for k, src in enumerate(parts):
+        if src.shape != index.shape and not misplaced(d, input.shape, index.shape, src.shape):
+            parts[k] = getitem(src, tuple(map(slice, index.shape)))
+    y: Tensor = apply(op, input, index, *parts, dim=d, **attrs)
+    return y if shape else reshape(y, ())
+
+
+def misplaced(d: int, x: tuple[int, ...], index: tuple[int, ...], src: tuple[int, ...]) -> bool:
+    """Whether an index of a scatter along d is of another rank, or has elements without a value, or
+    beside x.
+    """
+    return not len(x) == len(index) == len(src) or any(m > k or (e != d and m > n) for e, (m, n, k) in
+                                                       enumerate(zip(index, x, src)))
+
+
+def need_places(who: str, d: int, x: tuple[int, ...], index: tuple[int, ...], src: tuple[int, ...]) -> None:
+    if misplaced(d, x, index, src):
+        raise ShapeError(who=who, expected=f"an index of rank {len(x)}, nowhere larger than src {src}, nor, but along "
+                                           f"dim {d}, than input {x}", got=index)
 
 
 def joined(who: str, input: Tensor, where: Tensor, src: Tensor, reduce: str, include_self: bool) -> Tensor:
@@ -478,10 +518,7 @@ def places(who: str, input: Tensor, dim: int, index: Tensor, src: Tensor) -> tup
     a, i, s = (t._data.reshape(t.shape or 1) for t in (input, index, src))
     if i.size == 0:
         return Tensor(np.zeros(0, np.int64)), getitem(reshape(src, -1), slice(0, 0))
-    if not a.ndim == i.ndim == s.ndim or any(m > k or (e != d and m > n) for e, (m, n, k) in
-                                             enumerate(zip(i.shape, a.shape, s.shape))):
-        raise ShapeError(who=who, expected=f"an index of rank {a.ndim}, nowhere larger than src {src.shape}, nor, but "
-                                           f"along dim {d}, than input {input.shape}", got=index.shape)
+    need_places(who, d, a.shape, i.shape, s.shape)
     in_range(who, i, a.shape[d])
     where = i.astype(np.int64) * steps(a.shape)[d]
     for e, (step, size) in enumerate(zip(steps(a.shape), i.shape)):
@@ -490,23 +527,26 @@ def places(who: str, input: Tensor, dim: int, index: Tensor, src: Tensor) -> tup
 
 
 def numbered(who: str, input: Tensor, dim: int, index: Tensor,
-             source: Tensor) -> tuple[int, tuple[int, ...], np.ndarray, Tensor]:
-    """(dim, input's shape, the numbers of the slices, the slices); a number counts as a row of one.
+             source: Tensor) -> tuple[int, Tensor, Tensor]:
+    """(dim, the numbers of the slices, the slices); a number counts as a row of one. Whether the
+    numbers are in range the ops' checks see.
     """
     same_type(who, input, source=source)
     d, shape = axis(who, dim, max(input.ndim, 1)), input.shape or (1,)
-    chosen = vector(who, index).reshape(-1)
-    in_range(who, chosen, shape[d])
-    chosen = chosen.astype(np.int64)
-    room = (*shape[:d], chosen.size, *shape[d + 1:])
-    if source.shape != room and not (len(shape) == 1 and source.ndim == 0 and chosen.size == 1):
-        raise ShapeError(who=who, expected=f"source of shape {room}", got=source.shape)
-    return d, shape, chosen, reshape(source, room)
+    n = vector(who, index).size
+    room = (*shape[:d], n, *shape[d + 1:])
+    if source.shape != room:
+        if not (len(shape) == 1 and source.ndim == 0 and n == 1):
+            raise ShapeError(who=who, expected=f"source of shape {room}", got=source.shape)
+        source = reshape(source, room)
+    return d, index if index.ndim else reshape(index, 1), source
 
 
 def slices(who: str, input: Tensor, dim: int, index: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
     """Where slices by number go, and the slices."""
-    d, shape, chosen, source = numbered(who, input, dim, index, source)
+    d, index, source = numbered(who, input, dim, index, source)
+    shape, chosen = input.shape or (1,), index._data
+    in_range(who, chosen, shape[d])
     parts = [position(step, size, e, len(shape)) for e, (step, size) in enumerate(zip(steps(shape), shape))]
     parts[d] = parts[d].reshape(-1)[chosen].reshape([-1 if e == d else 1 for e in range(len(shape))])
     return Tensor(np.asarray(sum(parts))), source
@@ -577,31 +617,39 @@ def check_put(who: str) -> Callable[..., None]:
     return check
 
 
-def check_scatter_add(x: Any, index: Any, src: Any, *, dim: int) -> None:
-    need_array("scatter_add", x=x, index=index, src=src)
-    need_native("scatter_add", x=x)
-    need_integers("scatter_add", index=index)
-    if x.dtype != src.dtype:
-        raise DTypeError(who="scatter_add", expected=f"src of input's dtype, {x.dtype}", got=str(src.dtype),
-                         hint="Convert one of them, for example with .to(dtype).")
-    if index.shape != src.shape or index.ndim != x.ndim or any(m != n for d, (m, n) in enumerate(
-            zip(index.shape, x.shape)) if d != dim):
-        raise ShapeError(who="scatter_add", expected=f"index and src of shape {x.shape}, but along dim {dim}",
-                         got=[index.shape, src.shape])
-    in_range("scatter_add", index, x.shape[dim])
+def check_by_dim(who: str) -> Callable[..., None]:
+    """A check of a scatter: an index for each value, and a place for each index."""
+    def check(x: Any, index: Any, *values: Any, dim: int, value: float = 0) -> None:
+        need_array(who, input=x, index=index)
+        need_native(who, input=x)
+        need_integers(who, index=index)
+        for src in values:
+            need_array(who, src=src)
+            if x.dtype != src.dtype:
+                raise DTypeError(who=who, expected=f"src of input's dtype, {x.dtype}", got=str(src.dtype),
+                                 hint="Convert one of them, for example with .to(dtype).")
+            need_places(who, dim, x.shape, index.shape, src.shape)
+            if src.shape != index.shape:
+                raise ShapeError(who=who, expected=f"src of index's shape, {index.shape}", got=src.shape)
+        need_places(who, dim, x.shape, index.shape, index.shape)
+        in_range(who, index, x.shape[dim])
+    return check
 
 
-def check_index_add(x: Any, index: Any, source: Any, *, dim: int) -> None:
-    need_array("index_add", x=x, index=index, source=source)
-    need_native("index_add", x=x)
-    if x.dtype != source.dtype:
-        raise DTypeError(who="index_add", expected=f"source of input's dtype, {x.dtype}", got=str(source.dtype),
-                         hint="Convert one of them, for example with .to(dtype).")
-    if index.ndim != 1 or source.shape != (*x.shape[:dim], index.size, *x.shape[dim + 1:]):
-        raise ShapeError(who="index_add", expected=f"source of input's shape {x.shape}, but as long as index along "
-                                                   f"dim {dim}", got=source.shape)
-    need_integers("index_add", index=index)
-    in_range("index_add", index, x.shape[dim])
+def check_slices(who: str) -> Callable[..., None]:
+    """A check that there is a slice for each number, and a place for each slice."""
+    def check(x: Any, index: Any, source: Any, *, dim: int) -> None:
+        need_array(who, x=x, index=index, source=source)
+        need_native(who, x=x)
+        if x.dtype != source.dtype:
+            raise DTypeError(who=who, expected=f"source of input's dtype, {x.dtype}", got=str(source.dtype),
+                             hint="Convert one of them, for example with .to(dtype).")
+        if index.ndim != 1 or source.shape != (*x.shape[:dim], index.size, *x.shape[dim + 1:]):
+            raise ShapeError(who=who, expected=f"source of input's shape {x.shape}, but as long as index along "
+                                               f"dim {dim}", got=source.shape)
+        need_integers(who, index=index)
+        in_range(who, index, x.shape[dim])
+    return check
 
 
 # ---- samples -------------------------------------------------------------------------------------
@@ -629,19 +677,48 @@ def reduce_samples() -> list[Sample]:
                  include_self=itself) for reduce in reference.JOIN for itself in (True, False) for go in GO]
 
 
-def along(name: str, shape: tuple[int, ...], index: Any, dim: int) -> Sample:
-    """A call of scatter_add."""
-    return Sample(name, (draw(name, *shape), index, draw(f"{name} src", *index.shape)), {"dim": dim}, {"n": index.size})
+def along(name: str, shape: tuple[int, ...], index: Any, dim: int, **attrs: Any) -> Sample:
+    """A call of scatter_add or scatter, or with a number of scatter_value."""
+    values = () if attrs else (draw(f"{name} src", *index.shape),)
+    return Sample(name, (draw(name, *shape), index, *values), {"dim": dim, **attrs}, {"n": index.size})
+
+
+def along_samples(**attrs: Any) -> list[Sample]:
+    return [
+        along("smallest", (2,), np.array([1]), 0, **attrs),
+        along("rows", (3, 5), np.array([[0, 4, 0], [1, 1, 1], [2, 3, 4]]), 1, **attrs),
+        along("columns", (3, 5), np.array([[0, 2, 1, 1, 0], [0, 1, 1, 2, 0]]), 0, **attrs),
+        along("between", (2, 3, 5), in_any_order("between", 3, 2, 4, 5), 1, **attrs),
+        along("narrower", (3, 5, 7), np.arange(16).reshape(2, 4, 2) % 5, 1, **attrs),
+        along("wide", (3, 67), in_any_order("wide", 3, 5, 67), 0, **attrs),
+        along("empty", (3, 5), np.zeros((3, 0), np.int64), 1, **attrs),
+        along("no columns", (3, 0), np.zeros((2, 0), np.int64), 0, **attrs),
+    ]
 
 
 def by_slice(name: str, shape: tuple[int, ...], index: Any, dim: int) -> Sample:
-    """A call of index_add."""
+    """A call of index_add or index_copy."""
     source = draw(f"{name} source", *shape[:dim], index.size, *shape[dim + 1:])
     return Sample(name, (draw(name, *shape), index, source), {"dim": dim}, {"n": source.size})
 
 
+def slice_samples() -> list[Sample]:
+    return [
+        by_slice("smallest", (2,), np.array([1]), 0), by_slice("rows", (3, 5), np.array([2, 0, 2, 2]), 0),
+        by_slice("columns", (3, 5), np.array([4, 4, 1, 0]), 1), by_slice("between", (2, 3, 5), np.array([1, 1]), 1),
+        by_slice("many before", (37, 3, 2), np.array([1, 2, 1, 1]), 1),
+        by_slice("many rows", (37, 3), np.array([1, 2, 1, 1]), 1),
+        by_slice("none", (3, 5), np.zeros(0, np.int64), 0), by_slice("no columns", (3, 0), np.array([2, 0]), 0),
+    ]
+
+
 def in_any_order(name: str, size: int, *shape: int) -> np.ndarray:
     return np.asarray(seeded(name).integers(0, size, shape))
+
+
+def once_each(name: str, *shape: int) -> np.ndarray:
+    """Positions along the last dimension, each once."""
+    return seeded(name).permuted(np.broadcast_to(np.arange(shape[-1]), shape), axis=-1)
 
 
 def put_fast(x: np.ndarray, places: np.ndarray, values: np.ndarray, accumulate: bool) -> np.ndarray:
@@ -651,6 +728,25 @@ def put_fast(x: np.ndarray, places: np.ndarray, values: np.ndarray, accumulate: 
     else:
         y[places.reshape(-1)] = values.reshape(-1)
     return y.reshape(x.shape)
+
+
+def scatter_fast(x: np.ndarray, index: np.ndarray, src: np.ndarray, dim: int) -> np.ndarray:
+    y = x.copy()
+    np.put_along_axis(y, index, src, dim)
+    return y
+
+
+def scatter_value_fast(x: np.ndarray, index: np.ndarray, dim: int, value: float) -> np.ndarray:
+    y = x.copy()
+    np.put_along_axis(y, index, value, dim)
+    return y
+
+
+def index_copy_fast(x: np.ndarray, index: np.ndarray, source: np.ndarray, dim: int) -> np.ndarray:
+    y = x.copy()
+    where: tuple[Any, ...] = (*[slice(None)] * dim, index)
+    y[where] = source
+    return y
 
 
 def scatter_add_fast(x: np.ndarray, index: np.ndarray, src: np.ndarray, dim: int) -> np.ndarray:
@@ -689,29 +785,55 @@ PUT = register(Op(
                 DTypeError, ("scatter_add", "float64", "int64")),
         Refusal("negative", lambda: scatter_add(tensor(np.zeros(3)), 0, tensor([-1]), tensor(np.ones(1))),
                 RangeError, ("scatter_add", "index -1", "0 <= index < 3")),
-        Refusal("rank", lambda: scatter(tensor(np.zeros((2, 3))), 1, tensor([0]), 1.0),
-                ShapeError, ("scatter", "rank 2")),
         Refusal("slices", lambda: index_add(tensor(np.zeros((2, 3))), 0, tensor([0]), tensor(np.ones((2, 3)))),
                 ShapeError, ("index_add", "(1, 3)", "(2, 3)")),
+    )))
+
+SCATTER = register(Op(
+    name="scatter", family="indexing", inputs=("x", "index", "src"),
+    formula="y = x, but y[i, index[i,j]] = src[i,j]",
+    forward=kernel("scatter_forward"), backward=kernel("scatter_backward"), fits=kernel("fits_scatter"),
+    ref_forward=reference.scatter_forward, ref_backward=reference.scatter_backward, check=check_by_dim("scatter"),
+    linear_in=("x", "src"), differentiable=("x", "src"), flops=lambda n: 0, bytes=lambda n: 24 * n,
+    fast_numpy=scatter_fast, samples=along_samples,
+    bench={"columns": lambda: along("columns", (1024, 1024), once_each("columns", 1024, 1024), 1),
+           "rows": lambda: along("rows", (1024, 1024), once_each("rows", 1024, 1024).T.copy(), 0),
+           "row": lambda: along("row", (1 << 20,), once_each("row", 1 << 20), 0)},
+    errors=(
+        Refusal("range", lambda: scatter(tensor(np.zeros((2, 3))), 1, tensor([[0], [3]]), tensor(np.ones((2, 1)))),
+                RangeError, ("scatter", "index 3", "0 <= index < 3")),
+        Refusal("negative", lambda: scatter(tensor(np.zeros(3)), 0, tensor([-1]), tensor(np.ones(1))),
+                RangeError, ("scatter", "index -1", "0 <= index < 3")),
+        Refusal("shape", lambda: scatter(tensor(np.zeros((2, 3))), 1, tensor([[0, 1]]), tensor(np.ones((1, 1)))),
+                ShapeError, ("scatter", "src (1, 1)", "(1, 2)")),
+    )))
+
+SCATTER_VALUE = register(Op(
+    name="scatter_value", family="indexing", inputs=("x", "index"), formula="y = x, but y[i, index[i,j]] = value",
+    forward=kernel("scatter_value_forward"), backward=kernel("scatter_value_backward"), fits=kernel("fits_scatter"),
+    ref_forward=reference.scatter_value_forward, ref_backward=reference.scatter_value_backward,
+    check=check_by_dim("scatter"), linear_in=("x",), differentiable=("x",), flops=lambda n: 0,
+    bytes=lambda n: 16 * n, fast_numpy=scatter_value_fast, samples=lambda: along_samples(value=2.5),
+    bench={"columns": lambda: along("columns", (1024, 1024), once_each("columns", 1024, 1024), 1, value=1.0)},
+    errors=(
+        Refusal("rank", lambda: scatter(tensor(np.zeros((2, 3))), 1, tensor([0]), 1.0),
+                ShapeError, ("scatter", "rank 2")),
+        Refusal("fractions", lambda: scatter(tensor(np.zeros(3)), 0, tensor([0.5]), 1.0),
+                DTypeError, ("scatter", "integer", "float32")),
+        Refusal("negative", lambda: scatter(tensor(np.zeros(3)), 0, tensor([-1]), 1.0),
+                RangeError, ("scatter", "index -1", "0 <= index < 3")),
     )))
 
 SCATTER_ADD = register(Op(
     name="scatter_add", family="indexing", inputs=("x", "index", "src"),
     formula="y[i,j] = x[i,j] + sum of src[i,k] over the k with index[i,k] = j",
     forward=kernel("scatter_add_forward"), backward=kernel("scatter_add_backward"),
-    fits=kernel("fits_along"),
-    ref_forward=reference.scatter_add_forward, ref_backward=reference.scatter_add_backward, check=check_scatter_add,
+    fits=kernel("fits_scatter"),
+    ref_forward=reference.scatter_add_forward, ref_backward=reference.scatter_add_backward,
+    check=check_by_dim("scatter_add"),
     linear_in=("x", "src"), differentiable=("x", "src"), flops=lambda n: n, bytes=lambda n: 24 * n,
     terms=lambda n: n + 1, fast_numpy=scatter_add_fast,
-    samples=lambda: [
-        along("smallest", (1,), np.array([0]), 0),
-        along("rows", (3, 5), np.array([[0, 4, 0], [1, 1, 1], [2, 3, 4]]), 1),
-        along("columns", (3, 5), np.array([[0, 2, 1, 1, 0], [0, 1, 1, 2, 0]]), 0),
-        along("between", (2, 3, 5), in_any_order("between", 3, 2, 4, 5), 1),
-        along("wide", (3, 67), in_any_order("wide", 3, 5, 67), 0),
-        along("empty", (3, 5), np.zeros((3, 0), np.int64), 1),
-        along("no columns", (3, 0), np.zeros((2, 0), np.int64), 0),
-    ],
+    samples=along_samples,
     bench={"features": lambda: along("features", (1024, 64), in_any_order("features", 1024, 4096, 64), 0),
            "row": lambda: along("row", (1 << 20,), in_any_order("row", 1 << 20, 1 << 20), 0)},
     errors=(
@@ -727,16 +849,10 @@ INDEX_ADD = register(Op(
     name="index_add", family="indexing", inputs=("x", "index", "source"),
     formula="y[i,:] = x[i,:] + sum of source[j,:] over the j with index[j] = i",
     forward=kernel("index_add_forward"), backward=kernel("index_add_backward"),
-    ref_forward=reference.index_add_forward, ref_backward=reference.index_add_backward, check=check_index_add,
-    linear_in=("x", "source"), differentiable=("x", "source"), flops=lambda n: n, bytes=lambda n: 16 * n,
-    terms=lambda n: n + 1, fast_numpy=index_add_fast,
-    samples=lambda: [
-        by_slice("smallest", (1,), np.array([0]), 0), by_slice("rows", (3, 5), np.array([2, 0, 2, 2]), 0),
-        by_slice("columns", (3, 5), np.array([4, 4, 1, 0]), 1), by_slice("between", (2, 3, 5), np.array([1, 1]), 1),
-        by_slice("many before", (37, 3, 2), np.array([1, 2, 1, 1]), 1),
-        by_slice("many rows", (37, 3), np.array([1, 2, 1, 1]), 1),
-        by_slice("none", (3, 5), np.zeros(0, np.int64), 0), by_slice("no columns", (3, 0), np.array([2, 0]), 0),
-    ],
+    ref_forward=reference.index_add_forward, ref_backward=reference.index_add_backward,
+    check=check_slices("index_add"), fits=kernel("fits_slices"), linear_in=("x", "source"),
+    differentiable=("x", "source"), flops=lambda n: n, bytes=lambda n: 16 * n,
+    terms=lambda n: n + 1, fast_numpy=index_add_fast, samples=slice_samples,
     bench={"rows": lambda: by_slice("rows", (1024, 64), in_any_order("rows", 1024, 4096), 0),
            "columns": lambda: by_slice("columns", (4096, 64), in_any_order("columns", 64, 32), 1)},
     errors=(
@@ -746,6 +862,27 @@ INDEX_ADD = register(Op(
                 ShapeError, ("index_add", "(1, 2)", "(1, 3)")),
         Refusal("type", lambda: index_add(tensor(np.zeros(3)), 0, tensor([0]), tensor([1])),
                 DTypeError, ("index_add", "float64", "int64")),
+    )))
+
+INDEX_COPY = register(Op(
+    name="index_copy", family="indexing", inputs=("x", "index", "source"),
+    formula="y = x, but y[index[j],:] = source[j,:]",
+    forward=kernel("index_copy_forward"), backward=kernel("index_copy_backward"), fits=kernel("fits_slices"),
+    ref_forward=reference.index_copy_forward, ref_backward=reference.index_copy_backward,
+    check=check_slices("index_copy"), linear_in=("x", "source"), differentiable=("x", "source"),
+    flops=lambda n: 0, bytes=lambda n: 16 * n, fast_numpy=index_copy_fast, samples=slice_samples,
+    bench={"rows": lambda: by_slice("rows", (4096, 64), once_each("rows", 4096), 0),
+           "columns": lambda: by_slice("columns", (4096, 64), once_each("columns", 64)[:32], 1),
+           "row": lambda: by_slice("row", (1 << 20,), once_each("row", 1 << 20), 0)},
+    errors=(
+        Refusal("range", lambda: index_copy(tensor(np.zeros(3)), 0, tensor([3]), tensor(np.ones(1))),
+                RangeError, ("index_copy", "index 3", "0 <= index < 3")),
+        Refusal("negative", lambda: index_copy(tensor(np.zeros(3)), 0, tensor([-1]), tensor(np.ones(1))),
+                RangeError, ("index_copy", "index -1", "0 <= index < 3")),
+        Refusal("shape", lambda: index_copy(tensor(np.zeros((3, 2))), 0, tensor([0]), tensor(np.ones((1, 3)))),
+                ShapeError, ("index_copy", "(1, 2)", "(1, 3)")),
+        Refusal("type", lambda: index_copy(tensor(np.zeros(3)), 0, tensor([0]), tensor([1])),
+                DTypeError, ("index_copy", "float64", "int64")),
     )))
 
 SCATTER_REDUCE = register(Op(

@@ -489,7 +489,8 @@ RESULTS |= {"logsumexp": SECOND, "norm": SECOND, "conv2d_relu": FOURTH, "linear_
 # Where inputs stand, if not at their own places: slot i of `saved` is this input
 INPUTS = {name: {0: 0, 3: 1, 4: 2} for name in ("layer_norm", "rms_norm", "group_norm", "batch_norm",
                                                 "batch_norm_relu")}
-INPUTS |= {name: {0: 1} for name in ("put", "scatter_add", "index_add")}
+INPUTS |= {name: {0: 1} for name in ("put", "scatter", "scatter_value", "scatter_add", "index_add",
+                                         "index_copy")}
 
 COMPOSED: dict[str, Callable[..., Any]] = {
     "sinc": sinc, "silu": silu, "gelu_tanh": gelu_tanh, "mish": mish, "var": var, "std": std,
@@ -506,7 +507,7 @@ RULES = Rules(
     products=frozenset({"mul", "matmul", "linear", "einsum", "conv1d", "conv2d", "conv_transpose1d",
                         "conv_transpose2d"}),
     linear=frozenset({"mean", "avg_pool2d", "adaptive_avg_pool2d", "interpolate"}),
-    still={"pad": {"value": 0.0}, "masked_fill": {"value": 0.0}},
+    still={"pad": {"value": 0.0}, "masked_fill": {"value": 0.0}, "scatter_value": {"value": 0.0}},
     compiled=frozenset({"var", "std", "layer_norm", "rms_norm", "group_norm", "batch_norm", "batch_norm_relu",
                         "batch_norm_inference", "batch_norm_inference_relu", "cross_entropy", "nll_loss",
                         "conv2d_relu", "linear_relu"}),

@@ -32,6 +32,52 @@ def put_backward(dy, saved, *, accumulate):
     return dx.reshape(dy.shape), None, np.where(last[places] == number, dvalues, 0)
 
 
+def scatter_forward(x, index, src, *, dim):
+    y = x.copy()
+    y[along(index, dim)] = src                          # of several for one element the last stays
+    return y, (index,)
+
+
+def scatter_backward(dy, saved, *, dim):
+    index, = saved
+    where = along(index, dim)
+    dx = dy.copy()
+    dx[where] = 0                                       # what is overwritten has no effect
+    number = np.arange(index.size).reshape(index.shape)
+    last = np.zeros(dy.shape, np.int64)
+    last[where] = number
+    return dx, None, np.where(last[where] == number, dy[where], 0)
+
+
+def scatter_value_forward(x, index, *, dim, value):
+    y = x.copy()
+    y[along(index, dim)] = value
+    return y, (index,)
+
+
+def scatter_value_backward(dy, saved, *, dim, value):
+    index, = saved
+    dx = dy.copy()
+    dx[along(index, dim)] = 0                           # what is overwritten has no effect
+    return dx, None
+
+
+def index_copy_forward(x, index, source, *, dim):
+    y = x.copy()
+    y[(slice(None),) * dim + (index,)] = source         # of several for one place the last stays
+    return y, (index,)
+
+
+def index_copy_backward(dy, saved, *, dim):
+    index, = saved
+    dx = dy.copy()
+    dx[(slice(None),) * dim + (index,)] = 0             # what is overwritten has no effect
+    last = np.zeros(dy.shape[dim], np.int64)
+    last[index] = np.arange(len(index))
+    stays = (last[index] == np.arange(len(index))).reshape([-1 if d == dim else 1 for d in range(dy.ndim)])
+    return dx, None, np.where(stays, np.take(dy, index, dim), 0)
+
+
 # ---- sums by group -------------------------------------------------------------------------------
 def scatter_add_forward(x, index, src, *, dim):
     y = x.copy()

@@ -307,34 +307,46 @@ CASE(gather)
     }
 }
 
+/* Every third index is none of the axis, where `astray`: beyond it on either side, or where 32 bits
+ * would hold another number */
+static int64_t *in_chosen(run *r, fnn_size n, fnn_size axis, int astray)
+{
+    int64_t *index = in_index(r, n, -axis, axis);
+    for (fnn_size j = 0; astray && j < n; j += 3)
+        index[j] = j % 2 ? -axis - 1 - j : j % 4 ? axis + j : INT64_C(0x100000000) + j % axis;
+    return index;
+}
+
+CASE(scatter)
+{
+    FOR_CHOSEN
+        for (int astray = 0; astray < 2; astray++) {
+            const void *values = in(r, outer * n * inner);
+            const int64_t *index = in_chosen(r, outer * n * inner, axis, astray);
+            for (int number = 0; number < 2; number++)
+                CALL(scatter)(inout(r, outer * axis * inner), out_as(r, 1, OF_INT64), number ? NULL : values, index,
+                              outer, axis, n, inner, 0.75);
+        }
+}
+
+CASE(scatter_backward)
+{
+    FOR_CHOSEN
+        for (int astray = 0; astray < 2; astray++)
+            CALL(scatter_backward)(inout(r, outer * axis * inner), out(r, outer * n * inner), out_as(r, 1, OF_INT64),
+                                   in_chosen(r, outer * n * inner, axis, astray), outer, axis, n, inner);
+}
+
 CASE(scatter_add)
 {
-    FOR_CHOSEN {
-        const void *values = in(r, outer * n * inner);
-        const int64_t *index = in_index(r, outer * n * inner, -axis, axis);
-        CALL(scatter_add)(inout(r, outer * axis * inner), values, index, outer, axis, n, inner);
-    }
-}
-
-CASE(put)
-{
-    for (int size = 0; size < COUNT(chosen); size++) {
-        const fnn_size axis = chosen[size][1], n = chosen[size][2];
-        label_chosen(r, size);
-        const void *values = in(r, n);
-        CALL(put)(inout(r, axis), values, in_index(r, n, 0, axis), n);
-    }
-}
-
-CASE(put_backward)
-{
-    for (int size = 0; size < COUNT(chosen); size++) {
-        const fnn_size axis = chosen[size][1], n = chosen[size][2];
-        label_chosen(r, size);
-        const void *dy = in(r, axis);
-        const int64_t *places = in_index(r, n, 0, axis);
-        CALL(put_backward)(out(r, axis), out(r, n), dy, places, work(r, axis, OF_INT64), axis, n);
-    }
+    FOR_CHOSEN
+        for (int astray = 0; astray < 2; astray++) {
+            const void *values = in(r, outer * n * inner);
+            const int64_t *index = in_chosen(r, outer * n * inner, axis, astray);
+            for (int from_end = 0; from_end < 2; from_end++)
+                CALL(scatter_add)(inout(r, outer * axis * inner), out_as(r, 1, OF_INT64), values, index, outer, axis,
+                                  n, inner, from_end ? axis : 0);
+        }
 }
 
 CASE(index_select)
@@ -343,6 +355,28 @@ CASE(index_select)
         const void *x = in(r, outer * axis * inner);
         const int64_t *index = in_index(r, n, -axis, axis);
         CALL(index_select)(out(r, outer * n * inner), x, index, outer, axis, n, inner);
+    }
+}
+
+CASE(index_copy)
+{
+    FOR_CHOSEN {
+        const void *x = in(r, outer * axis * inner), *source = in(r, outer * n * inner);
+        CALL(index_copy)(out(r, outer * axis * inner), x, source, in_index(r, n, -axis, axis),
+                         work(r, fnn_index_copy_work(axis), OF_INT64), outer, axis, n, inner);
+    }
+}
+
+CASE(index_copy_backward)
+{
+    FOR_CHOSEN {
+        const void *dy = in(r, outer * axis * inner);
+        const int64_t *index = in_index(r, n, -axis, axis);
+        fnn_size *workspace = work(r, fnn_index_copy_work(axis), OF_INT64);
+        for (int wanted = inner == 1 ? 2 : 1; wanted < 4; wanted++)
+            CALL(index_copy_backward)(wanted & 2 ? out(r, outer * axis * inner) : NULL,
+                                      wanted & 1 ? out(r, outer * n * inner) : NULL, dy, index, workspace, outer, axis,
+                                      n, inner);
     }
 }
 

@@ -10,6 +10,7 @@ import pytest
 
 import fastnn as nn
 from fastnn import functional as F
+from fastnn.autograd import apply, apply_in_python
 from fastnn.kernels import compiled
 
 pytestmark = pytest.mark.skipif(compiled is None, reason="no kernels")
@@ -143,6 +144,10 @@ ATTRIBUTES = {
                    for s in ((3,), (2, 3), (), (2**70,), (True,), (3.0,), [3])],
     "gather": [{"dim": d} for d in (0, 1, -1, 2**70, 1.0)] + [{}],
     "scatter_add": [{"dim": d} for d in (0, 1, -1, 2**70, 1.0)] + [{}],
+    "scatter": [{"dim": d} for d in (0, 1, -1, 2**70)],
+    "scatter_value": [{"dim": d, "value": 2.0} for d in (0, 1, -1, 2**70)],
+    "index_add": [{"dim": d} for d in (0, 1, -1, 2**70)],
+    "index_copy": [{"dim": d} for d in (0, 1, -1, 2**70)],
     "put": [{"accumulate": True}],
     "rms_norm": [{"normalized_shape": s, "eps": 1e-5} for s in ((3,), (2, 3), (), (-1,))],
 }
@@ -173,10 +178,18 @@ POOLED = [pool_attributes(), pool_attributes((3, 1), padding=(1, 0)), pool_attri
 ATTRIBUTES |= {"conv2d": CONVOLVED, "conv2d_relu": CONVOLVED, "max_pool2d": POOLED}
 
 
+def refused(function, *inputs, **attrs):
+    try:
+        function(*inputs, **attrs)
+    except ValueError:                              # which our own errors are as well
+        return True
+    return False
+
+
 @pytest.mark.parametrize("op", GLANCED, ids=lambda op: op.name)
 def test_what_fits_passes_the_check(op):
-    """Of all combinations, wrong ones mostly, those that fit pass the check; and the usual call
-    does fit.
+    """Of all combinations, wrong ones mostly, those that fit pass the check, or the kernel refuses
+    them; and the usual call does fit.
     """
     assert any(op.fits(*s.cast("float32"), **s.attrs) for s in op.samples())
     seen = set()
@@ -185,10 +198,27 @@ def test_what_fits_passes_the_check(op):
                                         repeat=len(op.inputs)):
             fits = op.fits(*inputs, **attrs)
             seen.add(fits)
-            if fits:
-                op.check(*inputs, **attrs)
+            if fits and refused(op.check, *inputs, **attrs):
+                assert refused(op.forward, *inputs, **attrs)
     assert seen == {True, False}
     assert not op.fits() and not op.fits(*[CANDIDATES[3]] * 4)
+
+
+@pytest.mark.parametrize("rule", [apply, apply_in_python], ids=["compiled", "python"])
+@pytest.mark.parametrize("backend", ["kernels", "reference"])
+@pytest.mark.parametrize("name", ["gather", "scatter", "scatter_value", "scatter_add", "put", "index_copy",
+                                  "index_add"])
+def test_what_the_kernel_refuses_has_the_words_of_the_check(name, backend, rule):
+    """A glance leaves the positions to the kernel, which says only that something is wrong; a
+    definition would take those below 0 from the end.
+    """
+    op, dim = nn.op.OPS[name], {"accumulate": False} if name == "put" else {"dim": 0}
+    attrs = dim | ({"value": 1.0} if name == "scatter_value" else {})
+    for wrong in (3, -4) if name == "gather" else (3, -1):
+        inputs = [np.ones(3), np.array([0, wrong]), np.ones(2)][:len(op.inputs)]
+        assert op.fits(*inputs, **attrs)
+        with nn.use_backend(backend), pytest.raises(nn.RangeError, match=f"index {wrong} is out of range"):
+            rule(op, *inputs, **attrs)
 
 
 def test_without_fields_nothing_fits(protocol):
