@@ -53,15 +53,24 @@ class FastnnError(Exception):
     def __str__(self) -> str:
         parts = [self.message] if self.message else []
         if self.expected is not None:
-            parts.append(f"expected {self.expected}")
+            parts.append(f"expected {shown(self.expected)}")
         if self.got is not None:
-            parts.append(f"got {self.got}")
+            parts.append(f"got {shown(self.got)}")
         text = ", ".join(parts)
         if self.who:
             text = f"{self.who}: {text}"
         if self.hint:
             text = f"{text.rstrip('.')}. {self.hint}" if text[-1:] != "\n" else text + self.hint
         return text
+
+
+def shown(value: object) -> str:
+    """The text of what came, or, of what has none to show, its kind: an error must not fail itself.
+    """
+    try:
+        return str(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
 
 
 class ShapeError(FastnnError, ValueError):

@@ -47,7 +47,10 @@ COMPOSING = ("fastnn.ops.", "fastnn.creation", "fastnn.init")
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
-tensor: Any = None                      # the function: tensor.py, which stands above, hands it over
+# tensor.py, which stands above, hands over the function `tensor`, and what tells whether something
+# is a tensor without its fields: its error, else None
+tensor: Any = None
+incomplete: Callable[[Any], FastnnError | None] = lambda x: None
 
 
 class IndexMistake(RangeError, IndexError):
@@ -92,6 +95,8 @@ def named(function: AnyFunction) -> AnyFunction:
             if error.__traceback__.tb_next is not None:         # the function had begun
                 raise
             raise misfit(name_of(function, args), function, args, kwargs) from None
+        except AttributeError as error:
+            raise incomplete(error.obj) or error from None
     return cast(AnyFunction, update_wrapper(made, function))
 
 
@@ -123,10 +128,26 @@ def guard_methods(cls: type, *names: str) -> None:
         setattr(cls, name, guarded(vars(cls)[name]))
 
 
-def connect(function: Any) -> None:
-    """Tell the guard how to make a tensor of an array: called once, by tensor.py."""
-    global tensor
-    tensor = function
+def guard_protocols(cls: Any, *quick: str) -> None:
+    """Guard what is called without brackets, repr(t) and t.T: only an error about a tensor without
+    its fields is told in our words there. The `quick` ones see to that themselves.
+    """
+    for name, what in list(vars(cls).items()):
+        if isinstance(what, FunctionType) and is_protocol(what) and name != "__dir__":
+            setattr(cls, name, guarded(what))
+        if isinstance(what, property):
+            getter: Any = what.fget
+            setter: Any = what.fset
+            setattr(cls, name, property(getter if name in quick else guarded(getter), setter and guarded(setter), None,
+                                        what.__doc__))
+
+
+def connect(function: Any, lacks_fields: Callable[[Any], FastnnError | None]) -> None:
+    """Tell the guard how to make a tensor of an array, and which tensors are none: called once, by
+    tensor.py.
+    """
+    global tensor, incomplete
+    tensor, incomplete = function, lacks_fields
 
 
 # ---- what went wrong -----------------------------------------------------------------------------
@@ -140,6 +161,12 @@ def explain(function: Any, error: Exception, /, *args: Any, **kwargs: Any) -> An
                     and only_ours(error)):
                 error.who = function.__name__       # the composition, not its part that refused
             raise error
+        for x in (getattr(error, "obj", None), *args, *kwargs.values()):
+            told = incomplete(x)
+            if told is not None:
+                raise told from None
+        if is_of_tensor(function) and is_protocol(function):
+            raise error
         if isinstance(error, (AttributeError, TypeError)) and function.__name__ != "__init__":
             tensors = with_tensors(function, args, kwargs)
             if tensors is not None:
@@ -152,6 +179,16 @@ def explain(function: Any, error: Exception, /, *args: Any, **kwargs: Any) -> An
         raise refusal(name_of(function, args), error, function, args, kwargs) from error
     finally:
         del error                           # else its traceback, this frame and it hold each other
+
+
+def is_of_tensor(function: Any) -> bool:
+    """Whether this is a method of Tensor."""
+    return bool(function.__qualname__.startswith(("Tensor.", "TensorMethods.")))
+
+
+def is_protocol(function: Any) -> bool:
+    """Whether Python or a notebook calls this and knows its errors, as TypeError of len(t)."""
+    return function.__name__ != "__init__" and function.__name__.startswith(("__", "_repr_"))
 
 
 def name_of(function: Any, args: tuple[Any, ...]) -> str:
@@ -185,8 +222,7 @@ def refusal(who: str, error: Exception, function: Any, args: tuple[Any, ...], kw
     """The error about the first argument that is not as the signature says; where all are, about
     the call.
     """
-    method = function.__qualname__.startswith(("Tensor.", "TensorMethods."))
-    if method and not (args and hasattr(args[0], "_data")):
+    if is_of_tensor(function) and not (args and hasattr(args[0], "_data")):
         return DTypeError(who=function.__name__, expected="a tensor", got=described(args[0]) if args else "nothing")
     whole, (signature, args) = args, without_self(function, args)
     try:
@@ -384,6 +420,8 @@ def is_int(value: Any) -> bool:
 
 def described(value: Any) -> str:
     """A value for a message: short, and what kind of thing it is."""
+    if incomplete(value) is not None:
+        return f"{type(value).__name__} without its fields"
     array = getattr(value, "_data", value)
     if isinstance(array, np.ndarray):
         kind = type(value).__name__ if array is not value else "array"

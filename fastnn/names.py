@@ -183,7 +183,8 @@ def advice_about(obj: Any, name: str) -> str:
     """
     if name.startswith("_"):
         return ""
-    of_kind = _flat(OF_TENSORS if hasattr(obj, "grad_fn") else OF_MODELS)
+    cls = obj if isinstance(obj, type) else type(obj)
+    of_kind = _flat(OF_TENSORS if hasattr(cls, "grad_fn") else OF_MODELS)
     told = of_kind.get(name) or _of_another_library(name)
     close = [] if told else near(name, [known for known in dir(obj) if not known.startswith("_")])
     return told or (f"Did you mean {close[0]}?" if close else "")

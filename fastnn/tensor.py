@@ -89,8 +89,11 @@ class Tensor(TensorMethods):
     @property
     def data(self) -> np.ndarray:
         """The array. Assigning another counts as a change in place."""
-        _versions.remember(self._data, self._version)
-        return self._data
+        try:
+            _versions.remember(self._data, self._version)
+            return self._data
+        except AttributeError:
+            raise tape.incomplete(self) from None
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -105,17 +108,26 @@ class Tensor(TensorMethods):
     @property
     def shape(self) -> tuple[int, ...]:
         """The size of each dimension."""
-        return self._data.shape
+        try:
+            return self._data.shape
+        except AttributeError:
+            raise tape.incomplete(self) from None
 
     @property
     def dtype(self) -> np.dtype:
         """NumPy's type of the elements."""
-        return self._data.dtype
+        try:
+            return self._data.dtype
+        except AttributeError:
+            raise tape.incomplete(self) from None
 
     @property
     def ndim(self) -> int:
         """The number of dimensions."""
-        return self._data.ndim
+        try:
+            return self._data.ndim
+        except AttributeError:
+            raise tape.incomplete(self) from None
 
     @property
     def device(self) -> device:
@@ -686,8 +698,15 @@ def array_of(x: Any) -> np.ndarray:
     return x._data if isinstance(x, Tensor) else np.asarray(x)
 
 
-guard.connect(tensor)
+def _incomplete(x: Any) -> GraphError | None:
+    """The error about a tensor without its fields; None of anything else."""
+    lacking = isinstance(x, Tensor) and not all(hasattr(x, name) for name in Tensor.__slots__)
+    return tape.incomplete(x) if lacking else None
+
+
+guard.connect(tensor, _incomplete)
 for _class in (TensorMethods, Tensor):
+    guard.guard_protocols(_class, "data", "shape", "dtype", "ndim")
     guard.guard_methods(_class, *[_name for _name, _method in vars(_class).items()
                                   if isinstance(_method, FunctionType) and not _name.startswith("_")])
 

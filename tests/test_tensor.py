@@ -343,3 +343,55 @@ def test_a_wrong_place_and_a_wrong_shape_are_a_wrong_place():
     x = nn.ones(4, 3)
     with pytest.raises(nn.RangeError, match=r"^setitem: index 7 is out of bounds"):
         x[[7]] = nn.ones(2, 4)
+
+
+# ---- without its fields --------------------------------------------------------------------------
+def lacking(kind=nn.Tensor):
+    """What a class leaves that forgets super().__init__."""
+    return kind.__new__(kind)
+
+
+MEMBERS = sorted({name for kind in nn.Tensor.__mro__[:-1] for name, what in vars(kind).items()
+                  if name.startswith(("__", "_repr_")) or name[0] != "_" if callable(what) or type(what) is property}
+                 # what needs no field
+                 - {"__dir__", "__hash__", "__init__", "__pos__", "cpu", "cuda", "device", "is_cuda"})
+
+
+@pytest.mark.parametrize("kind", [nn.Tensor, nn.Parameter])
+def test_every_method_says_that_the_fields_are_lacking(kind):
+    """None of Python's AttributeErrors from somewhere inside, and no crash."""
+    assert len(MEMBERS) > 350
+    for name in MEMBERS:
+        told = []
+        # arguments of some number and kind are those that the method takes
+        for args in ((), (1,), (nn.ones(1),), (1.0, 2.0), ("cpu",), (0, nn.tensor([0]), 1.0), ({},)):
+            try:
+                getattr(lacking(kind), name)(*args)
+            except (nn.errors.FastnnError, TypeError) as error:
+                # TypeError: a protocol takes another number of arguments
+                told.append(str(error))
+        assert any("lacks its fields" in text for text in told), f"{name}: {told}"
+
+
+@pytest.mark.parametrize("use", [
+    repr, str, pickle.dumps, copy.copy, copy.deepcopy, np.asarray, np.exp, bool, len, float, int, list, nn.tensor,
+    nn.Parameter, nn.exp, "{:.2f}".format, nn.Linear(2, 3), lambda t: nn.cat([t, t]),
+    lambda t: nn.tensor([t]), lambda t: t + 1, lambda t: 1 + t, lambda t: t[0], lambda t: t.shape, lambda t: t.T,
+    lambda t: t.__setitem__(0, 1.0), lambda t: setattr(t, "data", np.ones(2)), lambda t: setattr(t, "requires_grad", 1),
+    lambda t: 1 in t, lambda t: nn.ones(2).copy_(t), lambda t: nn.autograd.backward([t], [nn.ones(1)]),
+    lambda t: nn.optim.SGD([t], lr=0.1), lambda t: nn.equal(t, t)])
+def test_every_use_says_that_the_fields_are_lacking(use):
+    for kind in (nn.Tensor, nn.Parameter):
+        with pytest.raises(nn.errors.FastnnError, match=r"lacks its fields.*super\(\).__init__\(data\)"):
+            use(lacking(kind))
+
+
+def test_a_class_that_forgets_to_call_init():
+    class Marked(nn.Tensor):
+        def __init__(self, data, mark):
+            self.mark = mark
+    with pytest.raises(nn.GraphError, match=r"Marked: this tensor lacks its fields. Its class must call super"):
+        Marked([1.0], "a").sum()
+    # an error can be read that shows one among other things that it got
+    with pytest.raises(nn.DTypeError, match=r"^to: expected .* got <tuple>"):
+        nn.ones(1).to(1.0, lacking())
