@@ -421,7 +421,7 @@ def is_int(value: Any) -> bool:
 def described(value: Any) -> str:
     """A value for a message: short, and what kind of thing it is."""
     if incomplete(value) is not None:
-        return f"{type(value).__name__} without its fields"
+        return f"{type(value).__name__} without values"
     array = getattr(value, "_data", value)
     if isinstance(array, np.ndarray):
         kind = type(value).__name__ if array is not value else "array"

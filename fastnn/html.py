@@ -94,8 +94,9 @@ def model_html(model: Any) -> str:
 
 
 def _branch(name: str, module: Any, depth: int) -> str:
-    count = sum(p.numel() for p in module.parameters())
-    fixed = count - sum(p.numel() for p in module.parameters() if p.requires_grad)
+    sized = [p for p in module.parameters() if hasattr(p, "_data")]     # lazy ones have no size yet
+    count = sum(p.numel() for p in sized)
+    fixed = count - sum(p.numel() for p in sized if p.requires_grad)
     numbers = f"{count:,} parameters" + (f", {fixed:,} of them fixed" if fixed else "") if count else ""
     kind = module.describe()
     if not list(module.named_children()):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from . import arrays
-from .device import on_cpu
+from .device import destination, on_cpu
 from .errors import GraphError
 from .tensor import Parameter, Tensor, dtype_of, tensor
 
-__all__ = ["Buffer", "UninitializedBuffer", "UninitializedParameter", "is_lazy"]
+__all__ = ["Buffer", "UninitializedBuffer", "UninitializedParameter", "forget_shape", "is_lazy"]
 
 
 class Buffer(Tensor):
@@ -37,9 +37,21 @@ class Buffer(Tensor):
 
 
 class _Unshaped:
-    """What both share: no shape, and no values."""
+    """What both share: no shape, and no values.
+
+    Its `_data` is empty, so that whatever would compute with it stumbles, and is told `lacking`.
+    Its dtype stands in `_base`, which only views use: a tensor that changes its class to become
+    another one (`materialize`) can have no slot of its own.
+    """
 
     __slots__ = ()
+
+    def __init__(self: Any, requires_grad: bool, *, device: Any = None, dtype: Any = None) -> None:
+        on_cpu(type(self).__name__, device)
+        dtype = np.dtype(np.float32) if dtype is None else dtype_of(type(self).__name__, dtype)
+        Tensor.__init__(self, np.empty(0, dtype), requires_grad)
+        self._base = dtype
+        del self._data
 
     def materialize(self: Any, shape: tuple[int, ...], device: Any = None, dtype: Any = None) -> None:
         """Give it a shape, and with that memory; from now on it is like any other."""
@@ -47,38 +59,57 @@ class _Unshaped:
         self.data = arrays.empty(tuple(shape), self.dtype if dtype is None else dtype_of("materialize", dtype))
         self.__class__ = self._becomes
 
+    def to(self: Any, *args: Any, dtype: Any = None, device: Any = None, **accepted: Any) -> Any:
+        """Itself, from now on of another dtype: there are no values yet."""
+        dtype = destination("to", args, dtype, device)
+        self._base = self._base if dtype is None else dtype_of("to", dtype)
+        return self
+
     def detach(self: Any) -> Any:
         """Itself: there are no values yet."""
         return self
 
-    def _unknown(self) -> NoReturn:
-        raise GraphError("it has no shape and no values yet", who=type(self).__name__,
-                         hint="Call the model once with a batch, model(x): its lazy layers then find their sizes.")
+    def requires_grad_(self: Any, requires_grad: bool = True) -> Any:
+        """Require a gradient once there is a shape, or not; in place, returns self."""
+        self._requires_grad = bool(requires_grad)
+        return self
 
-    @property
-    def shape(self) -> Any:
-        """GraphError: nobody knows it yet."""
-        self._unknown()
-
-    @property
-    def data(self) -> Any:
-        """GraphError: there are no values yet."""
-        self._unknown()
-
-    @data.setter
-    def data(self, value: Any) -> None:
-        setter: Any = Tensor.data
-        setter.__set__(self, value)
+    @staticmethod
+    def lacking(t: Any) -> GraphError:
+        """The error of what would need the values."""
+        return GraphError(f"this {type(t).__name__} has no shape and no values yet", who=type(t).__name__,
+                          hint="Call the model once with a batch, model(x): its lazy layers then find their sizes.")
 
     def numpy(self) -> Any:
         """GraphError: there are no values yet."""
-        self._unknown()
+        raise self.lacking(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        self._unknown()
+        raise self.lacking(self)
+
+    @property
+    def dtype(self: Any) -> np.dtype:
+        """NumPy's type of the elements that there will be."""
+        dtype: np.dtype = self._base
+        return dtype
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
+
+    def __copy__(self: Any) -> Any:
+        return type(self)(self._requires_grad, dtype=self.dtype)
+
+    def __deepcopy__(self: Any, memo: dict[int, Any]) -> Any:
+        memo[id(self)] = result = self.__copy__()
+        return result
+
+    def __reduce_ex__(self: Any, protocol: Any) -> Any:
+        return _again, (type(self), self._requires_grad, str(self.dtype))
+
+
+def _again(kind: Any, requires_grad: bool, dtype: str) -> Any:
+    """For pickle."""
+    return kind(requires_grad, dtype=dtype)
 
 
 class UninitializedParameter(_Unshaped, Parameter):
@@ -96,9 +127,7 @@ class UninitializedParameter(_Unshaped, Parameter):
     _becomes = Parameter
 
     def __init__(self, requires_grad: bool = True, *, device: Any = None, dtype: Any = None) -> None:
-        on_cpu(type(self).__name__, device)
-        super().__init__(np.empty(0, np.float32 if dtype is None else dtype_of(type(self).__name__, dtype)),
-                         requires_grad)
+        super().__init__(requires_grad, device=device, dtype=dtype)
 
 
 class UninitializedBuffer(_Unshaped, Tensor):
@@ -113,9 +142,14 @@ class UninitializedBuffer(_Unshaped, Tensor):
     _becomes = Tensor
 
     def __init__(self, requires_grad: bool = False, *, device: Any = None, dtype: Any = None) -> None:
-        on_cpu(type(self).__name__, device)
-        super().__init__(np.empty(0, np.float32 if dtype is None else dtype_of(type(self).__name__, dtype)),
-                         requires_grad)
+        super().__init__(requires_grad, device=device, dtype=dtype)
+
+
+def forget_shape(t: Any) -> None:
+    """Take back what `materialize` did, where the first call was refused after all."""
+    kind, dtype = UninitializedParameter if isinstance(t, Parameter) else UninitializedBuffer, t.dtype
+    t.__class__, t._base = kind, dtype
+    del t._data
 
 
 def is_lazy(t: Any) -> bool:

@@ -173,7 +173,10 @@ def is_floats(a: Any) -> bool:
 
 
 def incomplete(t: Any) -> GraphError:
-    """The error for a tensor that lacks fields."""
+    """The error for a tensor that lacks fields; a class may have one of its own, `lacking`."""
+    if hasattr(type(t), "lacking"):
+        told: GraphError = type(t).lacking(t)
+        return told
     return GraphError("this tensor lacks its fields", who=type(t).__name__,
                       hint="Its class must call super().__init__(data) before it is used.")
 

@@ -6,12 +6,16 @@ the layer becomes an ordinary one, of the class without "Lazy".
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Mapping
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from ..errors import ShapeError
-from ..parameters import UninitializedBuffer, UninitializedParameter, is_lazy
+from ..parameters import UninitializedBuffer, UninitializedParameter, forget_shape, is_lazy
+from ..random import random_state, set_random_state
 from ..tensor import Tensor
 from .convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from .linear import Linear
@@ -21,6 +25,47 @@ from .sizes import need_sizes, parameter_dtype
 
 __all__ = ["LazyBatchNorm1d", "LazyBatchNorm2d", "LazyConv1d", "LazyConv2d", "LazyConvTranspose1d",
            "LazyConvTranspose2d", "LazyInstanceNorm1d", "LazyInstanceNorm2d", "LazyLinear"]
+
+
+CALL = Module._call.__code__
+
+
+class FirstCall:
+    """What the lazy layers of a model became in a call that may yet be refused, there or in any
+    layer behind them: then its input says nothing about their sizes.
+
+    It belongs to the outermost module that is being called, whose first success ends it.
+    """
+
+    def __init__(self, model: Module) -> None:
+        self.model, self.undo = model, list[Callable[[], None]]()
+        self.handle = model.register_forward_hook(self.accepted)
+        model.__dict__["_first_call"] = self
+
+    @staticmethod
+    def running() -> FirstCall | None:
+        """That of the outermost call from which this is called."""
+        model: Module | None = None
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code is CALL:
+                model = frame.f_locals["self"]
+            frame = frame.f_back
+        if model is None:
+            return None
+        call: FirstCall | None = model.__dict__.get("_first_call")
+        return FirstCall(model) if call is None else call
+
+    def accepted(self, *_: Any) -> None:
+        """A forward hook: the sizes are right."""
+        self.handle.remove()
+        del self.model.__dict__["_first_call"]
+
+    def refused(self) -> None:
+        """The layers are lazy again, and the random numbers those that they were."""
+        self.accepted()
+        for take_back in reversed(self.undo):
+            take_back()
 
 
 class _Lazy(Module):
@@ -34,33 +79,51 @@ class _Lazy(Module):
 
     def initialize_parameters(self, input: Tensor) -> None:
         """Take the sizes from an input, and give shapes and values to what has none."""
-        channels = self._inputs_of(input)
-        layer: Any = self                           # whose class is another in a moment
-        cls_to_become = self.cls_to_become
+        self._begin(self._inputs_of(input))
+
+    def _begin(self, channels: int) -> Callable[[], None]:
+        """Become the ordinary layer of so many inputs; returns what takes all of it back."""
+        who, lazy, before, random = type(self).__name__, [], self.__dict__.copy(), random_state()
+        given = {}                                  # what has values already keeps them
+        for name, shape in self._shapes(channels).items():
+            t = getattr(self, name)
+            if is_lazy(t):
+                lazy.append((t, shape))
+            elif t is not None:                     # it was loaded before the first call
+                if t.shape != shape:
+                    raise ShapeError(who=who, expected=f"{name} of shape {shape} for this input", got=t.shape)
+                given[name] = t.data.copy()
+        for t, shape in lazy:
+            t.materialize(shape)
         self._resize(channels)
-        # where weights were loaded before the first call, no parameter is lazy, and only the class
-        # changes
-        if self.has_uninitialized_params():
-            given = {}                              # what has values already keeps them
-            for name, shape in self._shapes(channels).items():
-                t = getattr(self, name)
-                if is_lazy(t):
-                    t.materialize(shape)
-                elif t is not None:
-                    if t.shape != shape:
-                        raise ShapeError(who=type(self).__name__, expected=f"{name} of shape {shape} for this input",
-                                         got=t.shape)
-                    given[name] = t.data.copy()
-            # first the class, for its reset_parameters draws values, and that of _Lazy does nothing
-            layer.__class__ = cls_to_become
-            layer.reset_parameters()
+        layer: Any = self                           # whose class is another in a moment
+        kind, layer.__class__ = type(self), self.cls_to_become
+        if lazy:                                    # else only the class changes
+            layer.reset_parameters()                # of that class: the one of _Lazy does nothing
             for name, values in given.items():
                 np.copyto(getattr(self, name).data, values)
-        layer.__class__ = cls_to_become
+
+        def take_back() -> None:
+            layer.__class__ = kind
+            layer.__dict__.update(before)
+            for t, _ in lazy:
+                forget_shape(t)
+            for name, values in given.items() if lazy else ():
+                np.copyto(getattr(layer, name).data, values)
+            set_random_state(random)
+        return take_back
 
     def forward(self, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        self.initialize_parameters(input)
-        y: Tensor = self.forward(input, *args, **kwargs)    # of the class that it is now
+        take_back = self._begin(self._inputs_of(input))
+        call = FirstCall.running()
+        if call is not None:
+            call.undo.append(take_back)
+        try:
+            y: Tensor = self.forward(input, *args, **kwargs)    # of the class that it is now
+        except BaseException:
+            if call is None:                        # forward() itself was called, not the layer
+                take_back()
+            raise
         return y
 
     def reset_parameters(self) -> None:
@@ -73,9 +136,46 @@ class _Lazy(Module):
     def _resize(self, channels: int) -> None:
         raise NotImplementedError(type(self).__name__)
 
+    # ---- shapes ----------------------------------------------------------------------------------
+    def _free_name(self) -> str:
+        """What the size is called that the first batch says."""
+        raise NotImplementedError(type(self).__name__)
+
+    def _pattern(self) -> dict[str, tuple[int | None, ...]]:
+        """name -> shape of each parameter and buffer that there may be, None for the free size."""
+        raise NotImplementedError(type(self).__name__)
+
+    def _free(self, channels: int) -> int:
+        """The free size for so many inputs."""
+        return channels
+
+    def _may_be(self, size: int) -> bool:
+        """Whether the free size may be this."""
+        return True
+
     def _shapes(self, channels: int) -> dict[str, tuple[int, ...]]:
         """name -> shape of each parameter and buffer that there may be."""
-        raise NotImplementedError(type(self).__name__)
+        return {name: tuple([self._free(channels) if n is None else n for n in sizes])
+                for name, sizes in self._pattern().items()}
+
+    def _expected_shapes(self, given: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        """Of those that have none yet: the free size is that of what has one, or of the first that
+        comes in a shape that may be.
+        """
+        pattern, size = self._pattern(), None
+        known = {name: t.shape for name in pattern if (t := getattr(self, name)) is not None and not is_lazy(t)}
+        for name, shape in {**known, **given}.items():
+            if size is None and None in pattern.get(name, ()) and len(shape) == len(pattern[name]):
+                n = shape[pattern[name].index(None)]
+                size = n if self._may_be(n) else None
+        found: dict[str, Any] = {}
+        for name, sizes in pattern.items():
+            if size is not None or None not in sizes:
+                found[name] = tuple([size if n is None else n for n in sizes])
+            else:
+                words = [self._free_name() if n is None else str(n) for n in sizes]
+                found[name] = f"({', '.join(words)}{',' if len(words) == 1 else ''})"
+        return found
 
 
 class LazyLinear(_Lazy, Linear):
@@ -106,8 +206,11 @@ class LazyLinear(_Lazy, Linear):
     def _resize(self, channels: int) -> None:
         self.in_features = channels
 
-    def _shapes(self, channels: int) -> dict[str, tuple[int, ...]]:
-        return {"weight": (self.out_features, channels), "bias": (self.out_features,)}
+    def _free_name(self) -> str:
+        return "in_features"
+
+    def _pattern(self) -> dict[str, tuple[int | None, ...]]:
+        return {"weight": (self.out_features, None), "bias": (self.out_features,)}
 
 
 # ---- convolutions --------------------------------------------------------------------------------
@@ -146,9 +249,20 @@ class _LazyConvolution(_Lazy):
     def _resize(self, channels: int) -> None:
         self.in_channels = channels
 
-    def _shapes(self, channels: int) -> dict[str, tuple[int, ...]]:
-        first, second = (channels, self.out_channels) if self.transposed else (self.out_channels, channels)
-        return {"weight": (first, second // self.groups, *self.kernel_size), "bias": (self.out_channels,)}
+    def _free_name(self) -> str:
+        if self.groups == 1:
+            return "in_channels"
+        return f"a multiple of {self.groups}" if self.transposed else f"in_channels / {self.groups}"
+
+    def _may_be(self, size: int) -> bool:
+        return size > 0 and not (self.transposed and size % self.groups)
+
+    def _free(self, channels: int) -> int:
+        return channels if self.transposed else channels // self.groups
+
+    def _pattern(self) -> dict[str, tuple[int | None, ...]]:
+        first, second = (None, self.out_channels // self.groups) if self.transposed else (self.out_channels, None)
+        return {"weight": (first, second, *self.kernel_size), "bias": (self.out_channels,)}
 
 
 class LazyConv1d(_LazyConvolution, Conv1d):
@@ -260,8 +374,11 @@ class _LazyNorm(_Lazy):
     def _resize(self, channels: int) -> None:
         self.num_features = channels
 
-    def _shapes(self, channels: int) -> dict[str, tuple[int, ...]]:
-        return dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (channels,))
+    def _free_name(self) -> str:
+        return "num_features"
+
+    def _pattern(self) -> dict[str, tuple[int | None, ...]]:
+        return dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (None,))
 
 
 class LazyBatchNorm1d(_LazyNorm, BatchNorm1d):

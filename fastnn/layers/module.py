@@ -147,14 +147,19 @@ class Module:
                         inputs = replaced if isinstance(replaced, tuple) else (replaced,)
             y = self.forward(*inputs, **kwargs) if kwargs else self.forward(*inputs)
         except FastnnError as error:
+            self._take_back()
             self._tell(error, inputs)
             raise
         except FOREIGN as error:
+            self._take_back()
             if not is_of_fastnn(type(self)) or not is_ours(error):
                 raise
             told = refusal(type(self).__name__, error, self.forward, inputs, kwargs)
             self._tell(told, inputs)
             raise told from error
+        except BaseException:
+            self._take_back()
+            raise
         if self._forward_hooks:
             for hook in list(self._forward_hooks.values()):
                 replaced = hook(self, inputs, y)
@@ -165,6 +170,12 @@ class Module:
         def __call__(self: HasForward[Inputs, Output], *inputs: Inputs.args, **kwargs: Inputs.kwargs) -> Output: ...
     else:
         __call__ = _call
+
+    def _take_back(self) -> None:
+        """Make lazy again what found its size in this call, which failed: see lazy.FirstCall."""
+        first = self.__dict__.get("_first_call")
+        if first is not None:
+            first.refused()
 
     def _tell(self, error: FastnnError, inputs: tuple[Any, ...]) -> None:
         """Name this layer in an error of its call; another error where it got what a recurrent
@@ -419,15 +430,16 @@ class Module:
                     arrays[key] = np.asarray(state[key]) if is_lazy(state[key]) else array_of(state[key])
                 except Exception as error:  # rows of different lengths; another library's tensor
                     wrong.append(f"  {key}: no array that NumPy can read ({error})")
+        sizes = self._lazy_sizes(arrays)
         for key, a in arrays.items():
-            # a lazy layer takes the shape that comes
-            if not is_lazy(own[key]) and a.shape != own[key].shape:
-                wrong.append(f"  {key}: expected {own[key].shape}, got {a.shape}")
+            expected = sizes.get(key, a.shape) if is_lazy(own[key]) else own[key].shape
+            if a.shape != expected:
+                wrong.append(f"  {key}: expected {expected}, got {a.shape}")
             if a.dtype.kind not in "fiub":
                 wrong.append(f"  {key}: expected numbers, got {a.dtype}")
             elif own[key].dtype.kind in "iu" and not _holds(own[key].dtype, a):
                 wrong.append(f"  {key}: expected whole numbers of {own[key].dtype}, got {a.dtype}")
-            if not own[key]._data.flags.writeable:
+            if not is_lazy(own[key]) and not own[key]._data.flags.writeable:
                 wrong.append(f"  {key}: the model's own array is read-only")
         keys = [f"  {key}: missing" for key in missing] + [f"  {key}: unexpected" for key in unexpected]
         keys = keys if strict else []
@@ -445,6 +457,22 @@ class Module:
                 np.copyto(target._data, a, casting="unsafe")
             target._version[0] += 1
         return LoadReport(missing, unexpected)
+
+    def _lazy_sizes(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """What the lazy layers below expect where their parameters have no shape yet: path -> the
+        shape, or words for it. What is not named may have any.
+        """
+        found: dict[str, Any] = {}
+        for path, module in self.named_modules():
+            lead = f"{path}." if path else ""
+            given = {name: arrays[lead + name].shape for name in (*module._parameters, *module._buffers)
+                     if lead + name in arrays}
+            found |= {lead + name: shape for name, shape in module._expected_shapes(given).items()}
+        return found
+
+    def _expected_shapes(self, given: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        """As _lazy_sizes, of this layer alone, by name; `given` came. Lazy layers override it."""
+        return {}
 
     # ---- changing everything ---------------------------------------------------------------------
     def train(self, mode: bool = True) -> Self:
@@ -494,7 +522,9 @@ class Module:
         if dtype not in (np.float32, np.float64):
             raise DTypeError(who=type(self).__name__, expected="a model's dtype float32 or float64", got=str(dtype))
         for _, t in [*self.named_parameters(), *self.named_buffers()]:
-            if t.dtype.kind == "f" and t.dtype != dtype:
+            if is_lazy(t) and t.dtype.kind == "f":
+                t.to(dtype)
+            elif t.dtype.kind == "f" and t.dtype != dtype:
                 t.data = t._data.astype(dtype)
                 if t.grad is not None:
                     t.grad = wrapped(t.grad._data.astype(dtype))

@@ -10,6 +10,8 @@ import pytest
 
 import fastnn as nn
 
+F = nn.functional
+
 
 def net():
     return nn.Sequential(nn.LazyConv2d(4, 3, padding=1), nn.LazyBatchNorm2d(), nn.ReLU(), nn.Flatten(),
@@ -85,6 +87,136 @@ def test_a_wrong_first_call_changes_nothing():
         layer(nn.zeros(1, 3, 5, 5))
     assert layer.has_uninitialized_params() and type(layer) is nn.LazyConv2d
     assert layer(nn.zeros(1, 6, 5, 5)).shape == (1, 4, 3, 3)
+
+
+# a layer, an input that it refuses, and the shape of one that it takes
+REFUSED = {
+    "dtype": (lambda: nn.LazyLinear(3), nn.zeros(2, 5, dtype="float64"), (2, 7)),
+    "integers": (lambda: nn.LazyLinear(3), nn.tensor([[1, 2]]), (2, 7)),
+    "window": (lambda: nn.LazyConv2d(4, 3), nn.zeros(1, 2, 2, 2), (1, 3, 4, 4)),
+    "no channel": (lambda: nn.LazyConv1d(4, 3), nn.zeros(1, 0, 5), (1, 3, 5)),
+    "border": (lambda: nn.LazyConv1d(4, 3, padding=5, padding_mode="reflect"), nn.zeros(1, 2, 4), (1, 3, 9)),
+    "output_size": (lambda: nn.Sequential(nn.LazyConvTranspose2d(4, 3, 2)), nn.zeros(2, 2, 3, 3, dtype="float64"),
+                    (1, 3, 4, 4)),
+    "one value": (lambda: nn.LazyBatchNorm1d(), nn.zeros(1, 3), (4, 5)),
+    "one pixel": (lambda: nn.LazyInstanceNorm1d(affine=True), nn.zeros(2, 3, 1), (2, 5, 4)),
+    "layer behind": (lambda: nn.Sequential(nn.LazyConv1d(2, 1), nn.LazyBatchNorm1d(), nn.Flatten(), nn.Linear(8, 3)),
+                     nn.zeros(1, 4, 3), (2, 3, 4)),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refused_input_does_not_fix_the_size(name):
+    """Nor is anything else changed: parameters are the same objects, random numbers the same."""
+    make, wrong, right = REFUSED[name]
+    nn.seed(1)
+    layer = make()
+    before, parameters = repr(layer), [*layer.parameters(), *layer.buffers()]
+    for _ in range(2):
+        with pytest.raises(nn.errors.FastnnError):
+            layer(wrong)
+        assert repr(layer) == before
+        assert any(nn.parameters.is_lazy(t) for t in parameters)
+        pickle.loads(pickle.dumps(layer)), copy.deepcopy(layer)
+    y = layer(nn.ones(*right))
+    assert all(a is b for a, b in zip(parameters, [*layer.parameters(), *layer.buffers()], strict=True))
+    assert not any(nn.parameters.is_lazy(t) for t in parameters) and "Lazy" not in repr(layer)
+    nn.seed(1)
+    assert nn.equal(make()(nn.ones(*right)), y)
+    # a call that was taken once fixes the size for good
+    with pytest.raises(nn.errors.FastnnError):
+        layer(wrong)
+    assert "Lazy" not in repr(layer) and not vars(layer).get("_first_call") and not layer._forward_hooks
+
+
+def test_a_refused_call_of_forward_does_not_fix_the_size():
+    layer = nn.LazyLinear(3)
+    with pytest.raises(nn.DTypeError):
+        layer.forward(nn.zeros(2, 5, dtype="float64"))
+    assert layer.forward(nn.zeros(2, 4)).shape == (2, 3) and layer.in_features == 4 and type(layer) is nn.Linear
+
+
+def test_an_error_of_the_user_does_not_fix_the_size_either():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.LazyLinear(2)
+
+        def forward(self, x, error=None):
+            y = self.first(x)
+            if error is not None:
+                raise error
+            return y
+    for error in (KeyboardInterrupt(), OSError(), nn.ShapeError("mine")):
+        net = Net()
+        with pytest.raises(type(error)):
+            net(nn.ones(1, 3), error)
+        assert type(net.first) is nn.LazyLinear
+        assert net(nn.ones(1, 4)).shape == (1, 2)
+        with pytest.raises(type(error)):
+            net(nn.ones(1, 4), error)
+        assert net.first.in_features == 4
+
+
+def test_values_that_were_loaded_do_not_fit_the_first_input():
+    layer = nn.LazyLinear(3)
+    layer.load_state_dict({"weight": np.ones((3, 5)), "bias": np.ones(3)})
+    with pytest.raises(nn.ShapeError, match=r"LazyLinear.*expected weight of shape \(3, 7\) for this .* got \(3, 5\)"):
+        layer(nn.ones(2, 7))
+    assert layer(nn.ones(2, 5)).tolist() == [[6, 6, 6]] * 2 and layer.in_features == 5
+
+
+@pytest.mark.parametrize("make, shapes, words", [
+    (lambda: nn.LazyLinear(3), {"weight": (4, 5)}, r"weight: expected \(3, 5\), got \(4, 5\)"),
+    (lambda: nn.LazyLinear(3), {"weight": (3,)}, r"weight: expected \(3, in_features\), got \(3,\)"),
+    (lambda: nn.LazyLinear(3), {"bias": (4,)}, r"bias: expected \(3,\), got \(4,\)"),
+    (lambda: nn.LazyConv2d(4, 3), {"weight": (4, 2, 5, 3)}, r"weight: expected \(4, 2, 3, 3\), got \(4, 2, 5, 3\)"),
+    (lambda: nn.LazyConv1d(4, 3), {"weight": (4, 0, 3)}, r"weight: expected \(4, in_channels, 3\), got \(4, 0, 3\)"),
+    (lambda: nn.LazyConv2d(4, 3, groups=2), {"weight": (4, 2)},
+     r"weight: expected \(4, in_channels / 2, 3, 3\), got \(4, 2\)"),
+    (lambda: nn.LazyConvTranspose1d(4, 3, groups=2), {"weight": (3, 2, 3)},
+     r"weight: expected \(a multiple of 2, 2, 3\), got \(3, 2, 3\)"),
+    (lambda: nn.LazyConvTranspose2d(4, 3), {"weight": (4, 3, 3, 3)},
+     r"weight: expected \(4, 4, 3, 3\), got \(4, 3, 3, 3\)"),
+    (lambda: nn.LazyBatchNorm1d(), {"weight": (4,), "running_mean": (5,)},
+     r"running_mean: expected \(4,\), got \(5,\)"),
+    (lambda: nn.LazyBatchNorm2d(), {"running_var": (4, 1)}, r"running_var: expected \(num_features,\), got \(4, 1\)"),
+    (lambda: nn.Sequential(nn.ReLU(), nn.LazyLinear(3)), {"1.weight": (4, 5)}, r"Sequential.*\n.*1.weight: expected")])
+def test_a_state_that_no_input_would_fit_is_refused(make, shapes, words):
+    layer = make()
+    with pytest.raises(nn.ShapeError, match=words):
+        layer.load_state_dict({name: np.zeros(shape) for name, shape in shapes.items()}, strict=False)
+    assert all(nn.parameters.is_lazy(p) for p in layer.parameters()), "nothing is loaded where something is wrong"
+
+
+def test_a_second_state_must_fit_the_first():
+    norm = nn.LazyBatchNorm1d()
+    norm.load_state_dict({"weight": np.ones(4)}, strict=False)
+    with pytest.raises(nn.ShapeError, match=r"bias: expected \(4,\), got \(5,\)"):
+        norm.load_state_dict({"bias": np.ones(5)}, strict=False)
+
+
+@pytest.mark.parametrize("kind", [nn.UninitializedParameter, nn.UninitializedBuffer])
+@pytest.mark.parametrize("use", [
+    lambda p: p + 1, lambda p: 2 * p, lambda p: p.sum(), nn.exp, lambda p: F.linear(nn.zeros(2, 3), p),
+    lambda p: F.linear(nn.zeros(2, 3), nn.zeros(4, 3), p), lambda p: p.floor(), lambda p: p == 1,
+    lambda p: nn.cat([p, p]), lambda p: p.numel(), len, list, lambda p: p.zero_(),
+    nn.init.normal_, lambda p: p.norm(), nn.tensor, nn.Parameter,
+    lambda p: p[0], lambda p: p.__setitem__(0, 1.0), np.exp, lambda p: p.clone(), lambda p: p.tolist(), lambda p: p.T,
+    lambda p: p.copy_(nn.ones(2)), lambda p: nn.ones(2).copy_(p), lambda p: p.shape, lambda p: p.ndim, bool])
+def test_nothing_is_computed_without_a_shape(use, kind):
+    with pytest.raises(nn.GraphError, match=r"this Uninit\w+ has no shape and no values yet\. Call the model once"):
+        use(kind())
+
+
+def test_what_is_known_without_a_shape():
+    p = nn.UninitializedParameter(dtype="float64")
+    assert p.dtype == np.float64 and p.requires_grad and p.is_leaf and p.grad is None
+    assert not p.requires_grad_(False).requires_grad
+    for q in (copy.copy(p), copy.deepcopy(p), pickle.loads(pickle.dumps(p))):
+        assert type(q) is nn.UninitializedParameter and q.dtype == np.float64 and not q.requires_grad
+    assert repr(nn.LazyBatchNorm1d().to("float64").running_mean.dtype) == "dtype('float64')"
+    assert "LazyLinear" in nn.Sequential(nn.LazyLinear(2))._repr_html_()
 
 
 def test_norms_without_weights_or_statistics():
