@@ -93,6 +93,9 @@ typedef struct {
     wino_dw_cut dw_cut;
     int more;                               /* add to dw */
     REAL *tallies;                          /* [group of x, then of dy][WINO_TALLIES][VL] */
+    REAL *reach;                            /* [filter][channel]: the largest |dU| of each band,
+                                               added up */
+    REAL *least_dw;                         /* and the smallest |dw| of the last band */
 } FN(wino_args);
 
 #include "conv/winograd_points.tmpl.h"

@@ -106,6 +106,10 @@ enum {
                                through is measured, too */
     WINO_DROWN_DW = 256,    /* the same beside those of a tap of dw, over all tiles; chosen, and
                                measured */
+    WINO_DROWNED = 16384,   /* how far a tap of dw may be below what its channel and filter have
+                               added up; chosen: of normal numbers one tap in 600 is */
+    WINO_DROWNED_FEW = 32,  /* where more than one tap in so many is, all of dw is summed directly;
+                               chosen: a tap alone costs some ten times its share of them all */
     WINO_OUTWEIGHS = 16,    /* how much an element of a channel of x, or of dy, may weigh beside all
                                others, where ReLU'd normal numbers of 64 pixels weigh 1/9; chosen,
                                and measured: 64 lets 62 times the allowance through */

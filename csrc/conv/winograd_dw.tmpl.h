@@ -137,22 +137,28 @@ static int FN(wino_dw_panel)(const FN(wino_args) *args, const REAL *du, fnn_size
     const fnn_size step = FN(wino_u_step)(channels), C = g->C;
     vec test = v_set(0);
     REAL *taps = fnn_scratch_alloc(channels * 9 * VL * sizeof(REAL));
+    REAL *reaches = fnn_scratch_alloc(2 * channels * VL * sizeof(REAL)), *leasts = reaches + channels * VL;
     for (fnn_size l = 0; l < WINO_NR && k0 + l < g->K; l += VL) {
         const fnn_size lanes = fnn_min(VL, g->K - k0 - l);
-        REAL *dw = args->dw + ((k0 + l) * C + c0) * 9;
-        if (args->more)
+        REAL *dw = args->dw + ((k0 + l) * C + c0) * 9, *reach = args->reach + (k0 + l) * C + c0;
+        if (args->more) {
             FN(interleave)(taps, dw, C * 9, lanes, channels * 9);
+            FN(interleave)(reaches, reach, C, lanes, channels);
+        }
         /* channel by channel: G^T down each column of products, then along; b: point across */
         for (fnn_size c = 0; c < channels; c++) {
             const FN(wino_place) place = FN(wino_place_whole)(du + c * WINO_NR + l);
             REAL *to = taps + c * 9 * VL;
-            vec value[3][WINO_IN], half[3][WINO_IN];
+            vec value[3][WINO_IN], half[3][WINO_IN], most = v_set(0), least = v_set((REAL)INFINITY);
             FN(wino_get_complex)(WINO_FILTERS, value[1], value[2], &place, step, 1);
 #pragma GCC unroll 6
             for (fnn_size b = 0; b < WINO_IN; b++) {
                 vec out[3], *column = value[b < 4 ? 0 : b - 3];
                 if (b < 4)
                     FN(wino_get_real)(WINO_FILTERS, column, &place, step, b, 1);
+#pragma GCC unroll 6
+                for (fnn_size a = 0; a < WINO_IN; a++)
+                    most = v_max(v_abs(column[a]), most);
                 FN(wino_times_gt)(out, column);
 #pragma GCC unroll 3
                 for (fnn_size r = 0; r < 3; r++)
@@ -167,11 +173,16 @@ static int FN(wino_dw_panel)(const FN(wino_args) *args, const REAL *du, fnn_size
                     test += out[s] * v_set(0);
                     if (args->more)
                         out[s] += v_load(to + (r * 3 + s) * VL);
+                    least = v_min(v_abs(out[s]), least);
                     v_store(to + (r * 3 + s) * VL, out[s]);
                 }
             }
+            v_store(leasts + c * VL, least);
+            v_store(reaches + c * VL, args->more ? most + v_load(reaches + c * VL) : most);
         }
         FN(deinterleave)(dw, C * 9, taps, lanes, channels * 9, -(REAL)INFINITY);
+        FN(deinterleave)(reach, C, reaches, lanes, channels, 0);
+        FN(deinterleave)(args->least_dw + (k0 + l) * C + c0, C, leasts, lanes, channels, 0);
     }
     fnn_scratch_free(taps);
     return v_sum(test) == 0;
@@ -234,12 +245,14 @@ static void FN(wino_dw_parts)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size groups = fnn_ceil_div(g->C, VL), panels = fnn_ceil_div(g->K, WINO_NR);
     const fnn_size items = FN(wino_dw_items)(&args), rows = g->N * args.cut.down;
     char *bad = args.bad;
-    REAL *tallies = args.tallies;
+    REAL *tallies = args.tallies, *reach = args.reach, *least = args.least_dw;
     args.v = fnn_scratch_alloc(FN(wino_v_bytes)(g, args.cut));
     args.dm = fnn_scratch_alloc(WINO_PRODUCTS * (args.cut.rows * args.cut.across * panels * WINO_NR + WINO_PAD)
                                 * sizeof(REAL));
     for (fnn_size part = begin; part < end; part++) {
         args.dw = args.parts + part * g->K * g->C * 9;
+        args.reach = reach + part * g->K * g->C;
+        args.least_dw = least + part * g->K * g->C;
         args.bad = bad + part * items;
         args.tallies = tallies + part * FN(wino_tallies)(g);
         const fnn_size band_end = fnn_min(args.cut.bands, (part + 1) * args.dw_cut.bands);
@@ -288,6 +301,8 @@ static int FN(wino_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, con
     const fnn_size tallies = args.dw_cut.parts * FN(wino_tallies)(g) * (fnn_size)sizeof(REAL);
     args.bad = fnn_scratch_alloc(notes);
     args.tallies = fnn_scratch_alloc(tallies);
+    args.reach = fnn_scratch_alloc(2 * args.dw_cut.parts * g->K * g->C * (fnn_size)sizeof(REAL));
+    args.least_dw = args.reach + args.dw_cut.parts * g->K * g->C;
     memset(args.bad, 0, notes);
     memset(args.tallies, 0, tallies);
     args.parts = args.dw_cut.parts > 1 ? parts : dw;
@@ -298,7 +313,7 @@ static int FN(wino_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, con
     int exact = memchr(args.bad, 1, notes) == NULL;
     if (exact) {
         FN(conv_add_parts)(dw, parts, args.dw_cut.parts, g);
-        exact = FN(wino_dw_mend)(&args, dw);
+        exact = FN(wino_dw_mend)(&args, dw) && FN(wino_sum_drowned)(dw, &args);
     }
     fnn_scratch_free(args.bad);
     return exact;

@@ -13,7 +13,8 @@
  *            output at a padded edge uses are faint: it is convolved by columns.
  * dw         A channel of x, or of dy, is lopsided where the edge, which some taps do not see,
  *            outweighs the rest, or where one element does, which in some taps may meet zeros only.
- *            Its weights are summed directly.
+ *            Its weights are summed directly. And so is, at the end, each weight that is far
+ *            smaller than what its channel and filter have added up, for whatever reason.
  * Cost       Each is noticed from sums of what is in registers anyway; the sums decide whether
  *            anything is looked at a second time.
  */
@@ -536,6 +537,105 @@ static int FN(wino_dw_drowns)(const REAL *dy, const REAL *x, const fnn_window *g
     const fnn_size x_step = fnn_ceil_div(g->C, WINO_SAMPLE), dy_step = fnn_ceil_div(g->K, WINO_SAMPLE);
     return !(FN(wino_least_joint)(dy, x, dy_step, x_step, g) * WINO_DROWN_DW >= 2)
         && !(FN(wino_least_joint)(dy, x, 1, 1, g) * WINO_DROWN_DW >= 1);
+}
+
+/* ---- dw: what is left ------------------------------------------------------------------------ */
+
+typedef struct {
+    REAL *dw;
+    const FN(wino_args) *args;
+    fnn_size *counts;               /* [filter]: weights that may have drowned */
+    int sums;                       /* whether these are summed; first they are counted */
+} FN(wino_drowned_args);
+
+/* dw[k, c, r, s] as a direct sum */
+static REAL FN(wino_tap_of_dw)(const REAL *dy, const REAL *x, const fnn_window *g, fnn_size k, fnn_size c, fnn_size r,
+                               fnn_size s)
+{
+    const fnn_size H = g->H, W = g->W, P = g->P, Q = g->Q;
+    const fnn_size p0 = fnn_max(0, g->ph - r), p1 = fnn_min(P, H + g->ph - r);
+    const fnn_size q0 = fnn_max(0, g->pw - s), q1 = fnn_min(Q, W + g->pw - s);
+    double all = 0;
+    for (fnn_size n = 0; n < g->N; n++)
+        for (fnn_size p = p0; p < p1; p++) {
+            const REAL *restrict upstream = dy + ((n * g->K + k) * P + p) * Q;
+            const REAL *restrict pixels = x + ((n * g->C + c) * H + p + r - g->ph) * W + s - g->pw;
+            REAL sum = 0;
+            #pragma omp simd reduction(+ : sum)
+            for (fnn_size q = q0; q < q1; q++)
+                sum += upstream[q] * pixels[q];
+            all += (double)sum;
+        }
+    return (REAL)all;
+}
+
+/* Of filter k: in the first part, the reach of all parts and the smallest |dw| of their sum */
+static void FN(wino_add_reach)(const FN(wino_args) *args, const REAL *dw, fnn_size k)
+{
+    const fnn_size C = args->g->C, weights = args->g->K * C;
+    REAL *restrict reach = args->reach + k * C;
+    for (fnn_size part = 1; part < args->dw_cut.parts; part++) {
+        const REAL *restrict more = reach + part * weights;
+        for (fnn_size c = 0; c < C; c++)
+            reach[c] += more[c];
+    }
+    for (fnn_size c = 0; args->dw_cut.parts > 1 && c < C; c++) {
+        REAL least = (REAL)INFINITY;
+        for (int tap = 0; tap < 9; tap++)
+            least = r_min(r_abs(dw[(k * C + c) * 9 + tap]), least);
+        args->least_dw[k * C + c] = least;
+    }
+}
+
+static void FN(wino_drowned_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(wino_drowned_args) *drowned = ctx;
+    const FN(wino_args) *args = drowned->args;
+    const fnn_size C = args->g->C;
+    const REAL share = (REAL)(1.0 / WINO_DROWNED);
+    for (fnn_size k = begin; k < end; k++) {
+        if (!drowned->sums)
+            FN(wino_add_reach)(args, drowned->dw, k);
+        else if (drowned->counts[k] == 0)
+            continue;
+        for (fnn_size c = 0; c < C; c += VL) {
+            const fnn_size c_end = fnn_min(C, c + VL);
+            const REAL *restrict reach = args->reach + k * C, *restrict least = args->least_dw + k * C;
+            int any = 0;
+            for (fnn_size i = c; i < c_end; i++)
+                any |= least[i] < reach[i] * share;
+            for (fnn_size i = c; any && i < c_end; i++)
+                for (fnn_size tap = 0; tap < 9 && least[i] < reach[i] * share; tap++) {
+                    REAL *dw = drowned->dw + (k * C + i) * 9 + tap;
+                    if (!(r_abs(*dw) < reach[i] * share))
+                        continue;
+                    if (drowned->sums)
+                        *dw = FN(wino_tap_of_dw)(args->dy, args->x, args->g, k, i, tap / 3, tap % 3);
+                    else
+                        drowned->counts[k]++;
+                }
+        }
+    }
+}
+
+/* Sums directly what other numbers may have drowned. Returns 0, and sums nothing, where that is so
+ * much that all of dw had better be computed by another method. */
+static int FN(wino_sum_drowned)(REAL *dw, const FN(wino_args) *args)
+{
+    const fnn_window *g = args->g;
+    const fnn_size size = g->K * (fnn_size)sizeof(fnn_size), grain = fnn_max(1, PARTS_COPY / (9 * g->C));
+    fnn_size count = 0;
+    FN(wino_drowned_args) drowned = { dw, args, fnn_scratch_alloc(size), 0 };
+    memset(drowned.counts, 0, size);
+    fnn_parallel_for(g->K, grain, FN(wino_drowned_block), &drowned);
+    for (fnn_size k = 0; k < g->K; k++)
+        count += drowned.counts[k];
+    const int few = count <= g->K * g->C * 9 / WINO_DROWNED_FEW;
+    drowned.sums = 1;
+    if (count > 0 && few)
+        fnn_parallel_for(g->K, fnn_max(1, grain / 8), FN(wino_drowned_block), &drowned);
+    fnn_scratch_free(drowned.counts);
+    return few;
 }
 
 /* ---- dw: lopsided channels ------------------------------------------------------------------- */
