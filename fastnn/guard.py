@@ -34,7 +34,7 @@ from .errors import DTypeError, FastnnError, RangeError
 from .kernels import compiled, kernel
 
 __all__ = ["FOREIGN", "IndexMistake", "NameMistake", "PathMistake", "connect", "explain", "guard_all",
-           "guard_methods", "guarded", "is_ours", "named", "refusal", "refuse"]
+           "guard_methods", "guarded", "is_ours", "named", "refusal", "refuse", "strange"]
 
 # What an argument of the wrong kind or size makes Python and NumPy raise; RuntimeError for more
 # dimensions than NumPy broadcasts. Not MemoryError, which says all there is to say.
@@ -343,6 +343,70 @@ def with_tensors(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
         else:
             given.arguments[name] = changed(p.annotation, value)
     return (given.args, given.kwargs) if found else None
+
+
+# ---- data ----------------------------------------------------------------------------------------
+MOST_AXES = 64                                      # NumPy's
+EACH = "Each must be a number."
+TEXT = "Text becomes numbers by a table, {word: number}."
+TIME = "Times become numbers by a unit: (t - t[0]) / np.timedelta64(1, 's')."
+# NumPy's letters of kinds
+KIND_HINTS = {"U": TEXT, "S": TEXT, "M": TIME, "m": TIME, "c": "There are no complex numbers: take .real and .imag."}
+
+
+def strange(data: Any, place: tuple[int, ...] = ()) -> tuple[str, str] | None:
+    """What in nested rows, or in an array, keeps it from being an array of numbers, with its place,
+    and the likely fix; None where nothing does.
+    """
+    array = getattr(data, "_data", data)
+    if isinstance(array, np.ndarray):
+        data = array
+        if data.dtype.kind in "fiub":
+            return None
+        if data.dtype.kind != "O":
+            return f"{data.dtype}{place_in_words(place)}", KIND_HINTS.get(data.dtype.kind, EACH)
+        data = data.tolist()
+    if not isinstance(data, (list, tuple)):
+        real = isinstance(data, (int, float, np.number, np.bool_)) and not isinstance(data, np.complexfloating)
+        return None if real else of_kind(data, place)
+    first: Any = None
+    for i, row in enumerate(data if len(place) < MOST_AXES else ()):
+        found = strange(row, (*place, i))
+        if found is not None:
+            return found
+        shape = np.shape(row)
+        first = shape if i == 0 else first
+        if shape != first:
+            return (f"{size_in_words(shape)}{place_in_words((*place, i))} after {size_in_words(first)}",
+                    "Pad the shorter ones, or make one tensor of each.")
+    return None
+
+
+def of_kind(value: Any, place: tuple[int, ...]) -> tuple[str, str]:
+    """As `strange`, of something that is no number."""
+    if value is None:
+        hint = "Is a value missing there? Leave its row out, or fill in a number." if place else \
+            "Did a function return nothing?"
+        return f"None{place_in_words(place)}", hint
+    if isinstance(value, dict):
+        hint = "Take out of it what is wanted: [row['key'] for row in rows]."
+    elif isinstance(value, (set, frozenset)):
+        hint = "It has no order: sorted() makes a list."
+    else:
+        hint = KIND_HINTS.get(np.asarray(value).dtype.kind, EACH)
+    what = described(value) if isinstance(value, (str, bytes)) else type(value).__name__
+    return what + place_in_words(place), hint
+
+
+def place_in_words(place: tuple[int, ...]) -> str:
+    """ at row 2, column 1."""
+    if len(place) < 3:
+        return "".join(f"{word} {i}" for word, i in zip((" at row", ", column"), place))
+    return " at " + "".join(f"[{i}]" for i in place)
+
+
+def size_in_words(shape: tuple[int, ...]) -> str:
+    return "a number" if not shape else f"a row of {shape[0]}" if len(shape) == 1 else f"a row of shape {shape}"
 
 
 if compiled is not None:

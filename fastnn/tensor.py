@@ -626,11 +626,8 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, *, device:
                 number_of("tensor", array.min().item(), new)
             array = array if array.dtype == new else copied(array, new)
     if array.dtype.kind not in "fiub":
-        raise DTypeError("a tensor holds real numbers, integers or booleans", who="tensor", got=str(array.dtype),
-                         hint="Text becomes numbers by a table, {word: number}." if array.dtype.kind in "US" else
-                         "Did a function return nothing?" if data is None else
-                         "Ragged lists also end up here: check that all rows have the same length."
-                         if array.dtype == object else "")
+        got, hint = guard.strange(array if hasattr(data, "__array__") else data) or (str(array.dtype), "")
+        raise DTypeError("a tensor holds real numbers, integers or booleans", who="tensor", got=got, hint=hint)
     if dtype is not None:
         new = dtype_of("tensor", dtype)
         array = array if array.dtype == new else copied(array, new)
@@ -716,8 +713,8 @@ def _array(data: Any) -> np.ndarray:
     try:
         return np.array(data)
     except (TypeError, ValueError) as error:
-        raise DTypeError("a tensor holds rows of one length", who="tensor", got="rows of different lengths",
-                         hint="Pad the shorter ones, or make one tensor of each.") from error
+        got, hint = guard.strange(data) or (type(data).__name__, "")
+        raise DTypeError("a tensor holds rows of one length, of numbers", who="tensor", got=got, hint=hint) from error
 
 
 def from_numpy(array: np.ndarray) -> Tensor:

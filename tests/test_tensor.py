@@ -6,6 +6,7 @@ import ast
 import copy
 import inspect
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -264,10 +265,32 @@ def test_creation():
     assert nn.zeros(2, requires_grad=True).requires_grad and nn.empty(2, 0).shape == (2, 0) and nn.randn(()).shape == ()
 
 
-@pytest.mark.parametrize("rows", [[[1, 2], [3]], [nn.ones(2), nn.ones(3)], [np.ones(2), [1, 2, 3]]])
-def test_rows_of_different_lengths_are_said(rows):
-    with pytest.raises(nn.DTypeError, match="rows of different lengths"):
+@pytest.mark.parametrize("rows, got", [
+    ([[1, 2], [3]], "a row of 1 at row 1 after a row of 2"), ([1, [2]], "a row of 1 at row 1 after a number"),
+    ([nn.ones(2), nn.ones(3)], "a row of 3 at row 1 after a row of 2"),
+    ([np.ones(2), [1, 2, 3]], "a row of 3 at row 1 after a row of 2"),
+    ([[[1], [2]], [[1], [2, 3]]], "a row of 2 at row 1, column 1 after a row of 1"),
+    ([[1, 2], None], "None at row 1. Is a value missing there"),
+    ([np.ones((2, 2)), np.ones((3, 2))], r"a row of shape \(3, 2\) at row 1 after a row of shape \(2, 2\)")])
+def test_rows_of_different_lengths_are_said(rows, got):
+    with pytest.raises(nn.DTypeError, match="rows of one length, of numbers, got " + got):
         nn.tensor(rows)
+
+
+@pytest.mark.parametrize("data, words", [
+    ([1, None], "None at row 1. Is a value missing"), ([[1, 2], [3, None]], "None at row 1, column 1. Is a"),
+    ([[[1, None]]], r"None at \[0\]\[0\]\[1\]. Is a"), (None, "None. Did a function return nothing"),
+    (np.array([1.5, None]), "None at row 1. Is a"), ([nn.tensor([1.0]).data, [None]], "None at row 1, column 0. Is a"),
+    ([1, "2"], "'2' at row 1. Text becomes"), ([b"x"], "b'x' at row 0. Text becomes"), ("abc", "'abc'. Text becomes"),
+    (np.array(["a"]), "<U1. Text becomes"), ([1j], "complex at row 0. There are no complex"),
+    (np.array(["2020-01-01"], "M8[D]"), r"datetime64\[D\]. Times become"), ([{"a": 1}], "dict at row 0. Take out"),
+    ({1, 2}, "set. It has no order"), ([object()], "object at row 0. Each must"), (np.zeros(0, object), "object"),
+    (np.zeros(0, "U3"), "<U3. Text"), (np.zeros(2, [("a", int)]), "'a'.*Each must")])
+def test_what_is_no_number_is_said_with_its_place(data, words):
+    with pytest.raises(nn.DTypeError, match=rf"^tensor: a tensor holds real numbers.*|rows of.*, got {words}") as error:
+        nn.tensor(data)
+    assert re.search(words, str(error.value))
+
 
 
 @pytest.mark.parametrize("value", [-1, 1.5, "a", None, True])

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays import empty
-from ..errors import DTypeError, ShapeError
-from ..guard import guard_methods, named
+from ..errors import DTypeError, RangeError, ShapeError
+from ..guard import guard_methods, named, strange
 from ..moved import moved_names
 from ..tensor import Tensor, array_of, tensor
 
@@ -47,7 +47,7 @@ class Dataset:
 
     def batch(self, indices: np.ndarray) -> tuple[np.ndarray, ...]:
         """The samples at `indices`, integers (B,), as a tuple of arrays of shape (B, ...)."""
-        return collate([self[int(i)] for i in indices])
+        return collate([self[int(i)] for i in indices], indices)
 
 
 def _rows(a: np.ndarray, indices: np.ndarray) -> np.ndarray:
@@ -92,7 +92,7 @@ class TensorDataset(Dataset):
 
     @named
     def __init__(self, *tensors: Any):
-        self.tensors = tuple(t if isinstance(t, Tensor) else tensor(t) for t in tensors)
+        self.tensors = tuple(numbers(f"TensorDataset, array {position}", t) for position, t in enumerate(tensors))
         if not self.tensors:
             raise ShapeError("no array given", who="TensorDataset", hint="Write TensorDataset(images, labels).")
         for position, t in enumerate(self.tensors):
@@ -118,6 +118,15 @@ class TensorDataset(Dataset):
     def __repr__(self) -> str:
         arrays = ", ".join(f"{t.data.dtype}{list(t.data.shape)}" for t in self.tensors)
         return f"TensorDataset({arrays})"
+
+
+def numbers(who: str, rows: Any) -> Tensor:
+    """The tensor of what was given as one; `who` is told where it holds something else."""
+    try:
+        return rows if isinstance(rows, Tensor) else tensor(rows)
+    except (DTypeError, RangeError) as error:
+        error.who = who
+        raise
 
 
 guard_methods(TensorDataset, "__getitem__", "batch")
@@ -149,15 +158,15 @@ def fetch(dataset: Any, indices: np.ndarray) -> tuple[np.ndarray, ...]:
     """A batch out of any dataset: by its own `batch` if it has one, else sample by sample."""
     if isinstance(dataset, Dataset):
         return dataset.batch(indices)
-    return collate([dataset[int(i)] for i in indices])
+    return collate([dataset[int(i)] for i in indices], indices)
 
 
-def collate(samples: Sequence[Any]) -> tuple[np.ndarray, ...]:
+def collate(samples: Sequence[Any], places: Sequence[Any] | np.ndarray = ()) -> tuple[np.ndarray, ...]:
     """Stack samples to a tuple of arrays (B, ...), one for each field of a sample.
 
     A sample is a tuple or list of fields, or one field alone; a field is an array, a Tensor or a
     number (or nested lists of numbers, inside a tuple). Python floats become float32, Python ints
-    int64.
+    int64. `places` are their numbers in the dataset, for errors.
 
     Raises
     ------
@@ -171,14 +180,24 @@ def collate(samples: Sequence[Any]) -> tuple[np.ndarray, ...]:
     for row in rows:
         if len(row) != width:
             raise ShapeError("samples differ in their number of fields", who="DataLoader", expected=width, got=len(row))
-    return tuple(_stack([_field(row[k]) for row in rows], k) for k in range(width))
+    places = places if len(places) == len(rows) else range(len(rows))
+    return tuple(_stack([_field(row[k], k, width, i) for row, i in zip(rows, places)], k) for k in range(width))
 
 
-def _field(value: Any) -> np.ndarray:
-    array = array_of(value)
+def _field(value: Any, field: int, width: int, sample: int) -> np.ndarray:
+    """The array of one field of so many."""
+    try:
+        array = array_of(value)
+    except (TypeError, ValueError):                 # rows of different lengths
+        array = np.asarray(None)
     if array.dtype.kind not in "biuf":
-        raise DTypeError("cannot make a batch of this", who="DataLoader", expected="numbers, arrays or Tensors",
-                         got=type(value).__name__)
+        got, hint = strange(array if hasattr(value, "__array__") else value) or (type(value).__name__, "")
+        target = field == width - 1 > 0
+        if value is None:
+            hint = "Does __getitem__ return nothing?" if width == 1 else "Leave out the samples that have none."
+            hint = "A label that is not to count is -100, the ignore_index." if target else hint
+        raise DTypeError(f"field {field} of sample {sample}{', the target in fit,' if target else ''} is no array of "
+                         "numbers", who="DataLoader", expected="numbers, arrays or Tensors", got=got, hint=hint)
     if isinstance(value, (Tensor, np.ndarray, np.generic)):
         return array
     return array.astype({"f": np.float32, "i": np.int64}.get(array.dtype.kind, array.dtype))

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .. import functional, optim
 from ..data import DataLoader, TensorDataset
+from ..data.dataset import numbers
 from ..errors import DTypeError, RangeError, ShapeError
+from ..guard import strange
 from ..layers.module import Module
 from ..tensor import Tensor
 
-__all__ = ["loader_of", "loss_of", "nothing_counts", "parts", "scalar_loss"]
+__all__ = ["loader_of", "loss_of", "nothing_counts", "parts", "scalar_loss", "tell_strange"]
 
 
 def loader_of(data: Any, batch_size: int, shuffle: bool, who: str) -> Any:
@@ -21,7 +25,7 @@ def loader_of(data: Any, batch_size: int, shuffle: bool, who: str) -> Any:
     if isinstance(data, DataLoader):
         return data
     if isinstance(data, tuple) or (isinstance(data, list) and not _holds_batches(data)):
-        data = TensorDataset(*data)
+        data = TensorDataset(*[numbers(f"{who}, {part}", rows) for part, rows in zip(_names(len(data)), data)])
     if isinstance(data, list) or not hasattr(data, "__getitem__") or not hasattr(data, "__len__"):
         if not hasattr(data, "__iter__"):
             raise DTypeError(who=who, expected="data: a DataLoader, a dataset, a tuple (inputs..., target) of arrays, "
@@ -33,7 +37,27 @@ def loader_of(data: Any, batch_size: int, shuffle: bool, who: str) -> Any:
 def _holds_batches(data: list[Any]) -> bool:
     """Whether a list is one of batches, (inputs..., target) each, not one of arrays."""
     return bool(data) and all(isinstance(item, (tuple, list)) and len(item) > 1
-                              and all(hasattr(a, "shape") for a in item) for item in data)
+                              and all(hasattr(a, "shape") for a in (item[:1] if isinstance(item, tuple) else item))
+                              for item in data)
+
+
+def _names(parts: int) -> list[str]:
+    """What the parts of a batch are called: the last is the target."""
+    inputs = ["input"] if parts == 2 else [f"input {i}" for i in range(parts - 1)]
+    return [*inputs, "target"] if parts > 1 else ["input"]
+
+
+def tell_strange(error: BaseException, inputs: tuple[Any, ...], target: Any, who: str) -> None:
+    """Raise an error about what in a batch is no number, where a model or a loss refused the batch
+    and that is likely why: arrays of objects, a target that is None. A model may take words.
+    """
+    if not isinstance(error, DTypeError):
+        return
+    for part, rows in zip(_names(len(inputs) + 1), (*inputs, target)):
+        if rows is None or isinstance(rows, np.ndarray) or (rows is target and isinstance(rows, (list, tuple, str))):
+            found = strange(rows)
+            if found is not None:
+                raise DTypeError(who=f"{who}, {part}", expected="numbers", got=found[0], hint=found[1]) from error
 
 
 def loss_of(loss: str | Callable[..., Tensor], who: str) -> Callable[..., Tensor]:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..autograd import no_grad
+from ..data.dataset import numbers
 from ..errors import DTypeError, RangeError, ShapeError
 from ..guard import named
 from ..layers.modes import evaluating
 from ..layers.module import Module
 from ..layers.recurrent import GRU, LSTM, RNN
-from ..tensor import Tensor, tensor, wrapped
-from .batches import loader_of, loss_of, nothing_counts, parts, scalar_loss
+from ..tensor import Tensor, wrapped
+from .batches import loader_of, loss_of, nothing_counts, parts, scalar_loss, tell_strange
 from .counting import Counting
 from .means import Means, Metric, accuracy_metric, check_metrics
 
@@ -80,9 +81,13 @@ def measure(model: Module, loader: Any, loss_function: Callable[..., Tensor], me
             seen = True
             if size == 0:
                 continue
-            output = model(*inputs)
-            # classes of weight 0 alone: their mean loss is 0/0, their accuracy is not
-            loss = scalar_loss(loss_function, output, target, who).item() if weight else 0.0
+            try:
+                output = model(*inputs)
+                # classes of weight 0 alone: their mean loss is 0/0, their accuracy is not
+                loss = scalar_loss(loss_function, output, target, who).item() if weight else 0.0
+            except DTypeError as error:
+                tell_strange(error, inputs, target, who)
+                raise
             means.add(loss, output, target, size, weight, counting.summed)
     if means.count == 0:
         raise nothing_counts("the data", seen, who)
@@ -124,7 +129,7 @@ def predict(model: Module, *inputs: Any, batch_size: int = 256) -> Any:
         raise DTypeError(who="predict", expected="a model, that is, a Module", got=type(model).__name__)
     if isinstance(batch_size, bool) or not isinstance(batch_size, Integral) or batch_size < 1:
         raise RangeError(who="predict", expected="batch_size, a whole number >= 1", got=batch_size)
-    arrays = [tensor(x) for x in inputs]
+    arrays = [numbers(f"predict, input {i}" if len(inputs) > 1 else "predict, input", x) for i, x in enumerate(inputs)]
     sizes = [a.shape[0] if a.ndim else None for a in arrays]
     if not arrays or None in sizes or len(set(sizes)) > 1:
         raise ShapeError(who="predict", expected="inputs of shape (N, ...), N the same in all",

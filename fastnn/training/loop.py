@@ -30,7 +30,7 @@ from ..moved import moved_names
 from ..optim import Adam
 from ..random import random_state
 from ..tensor import Tensor
-from .batches import loader_of, loss_of, nothing_counts, optimizer_of, parts, scalar_loss
+from .batches import loader_of, loss_of, nothing_counts, optimizer_of, parts, scalar_loss, tell_strange
 from .buffers import Buffers
 from .callbacks import Callback, Checkpoint, Clipping, History, OnEpoch, Patience, Points, progress_line, schedule
 from .callbacks.base import check_callbacks
@@ -219,8 +219,9 @@ def _epoch(state: State, points: Points, interrupt: CalmInterrupt, mode: Trainin
             for call in on_step:
                 call(state)
             optimizer.step()
-        except BaseException:
+        except BaseException as error:
             buffers.put_back()              # the step was not done, so the model is as before it
+            tell_strange(error, state.inputs, state.target, "fit")
             raise
         state.step += 1
         state.means.add(state.loss, state.output, state.target, size, weight, counting.summed)

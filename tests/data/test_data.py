@@ -313,13 +313,36 @@ def test_collates_plain_sequences():
     ([(np.zeros(2),), (np.zeros(3),)], nn.ShapeError,
      "field 0 of the samples differs in shape, expected (2,), got (3,)"),
     ([(1, 2), (1,)], nn.ShapeError, "number of fields, expected 2, got 1"),
-    ([("a", 1)], nn.DTypeError, "expected numbers, arrays or Tensors, got str"),
-    ([{"x": 1}], nn.DTypeError, "got dict"),
+    ([("a", 1)], nn.DTypeError, "field 0 of sample 0 is no array of numbers, expected numbers, arrays or Tensors, "
+                                "got 'a'. Text becomes"),
+    ([{"x": 1}], nn.DTypeError, "got dict. Take out of it"),
+    ([(1, 2), (3, None)], nn.DTypeError, "field 1 of sample 1, the target in fit, is no array of numbers, expected "
+                                         "numbers, arrays or Tensors, got None. A label that is not to count is -100"),
+    ([(1, 2), (None, 3)], nn.DTypeError, "field 0 of sample 1 is no array of numbers, expected numbers, arrays or "
+                                         "Tensors, got None. Leave out the samples that have none"),
+    ([1, None], nn.DTypeError, "field 0 of sample 1 is no array of numbers, expected numbers, arrays or Tensors, got "
+                               "None. Does __getitem__ return nothing?"),
+    ([([1, None], 2)], nn.DTypeError, "got None at row 1. Is a value missing"),
+    ([([[1], [1, 2]], 2)], nn.DTypeError, "got a row of 2 at row 1 after a row of 1"),
+    ([(np.array([1, None]), 2)], nn.DTypeError, "got None at row 1"),
+    ([(1, object())], nn.DTypeError, "got object. Each must be a number"),
 ])
 def test_collate_refuses(samples, error, words):
     with pytest.raises(error) as caught:
         list(DataLoader(samples, 2))
     assert words in str(caught.value)
+
+
+def test_the_sample_that_is_no_number_has_its_number_in_the_dataset():
+    samples = [(1.0, 0)] * 5 + [(1.0, None)]
+    loader = DataLoader(nn.data.Subset(samples, [0, 5, 1]), batch_size=2)
+    with pytest.raises(nn.DTypeError, match="field 1 of sample 5, the target in fit"):
+        next(iter(loader))
+    with pytest.raises(nn.DTypeError, match="field 1 of sample 5, the target in fit"):
+        list(DataLoader(samples, batch_size=2))
+    with pytest.raises(nn.DTypeError, match=r"^TensorDataset, array 1: .* got None at row 1"):
+        nn.data.TensorDataset(np.ones(2), [1, None])
+
 
 
 @pytest.mark.parametrize("make, error, words", [

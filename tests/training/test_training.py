@@ -350,3 +350,56 @@ def test_classes_where_objects_are_meant_are_refused():
     for data, match in ((nn.data.TensorDataset, "the class TensorDataset"), ({"x": 1}, "got a dict")):
         with pytest.raises(nn.DTypeError, match=match):
             nn.fit(small()[0], data, progress=False)
+
+
+# ---- what is no number ---------------------------------------------------------------------------
+X, Y = np.ones((4, 3), np.float32), [0, 1, 0, 1]
+NONE, MISSING = [0, 1, None, 1], r"got None at row 2\. Is a value missing there\? Leave its row out, or fill in"
+
+
+@pytest.mark.parametrize("data, words", [
+    ((X, NONE), f"target: .* {MISSING}"), ((X, np.array(NONE)), f"target: .* {MISSING}"),
+    ((X, None), "target: .* got None. Did a function return nothing"), ((None, Y), "input: .* got None. Did a"),
+    (([[1.0], [2.0], None, [3.0]], Y), f"input: .* {MISSING}"),
+    (([[1.0, None]] * 4, Y), "input: .* got None at row 0, column 1. Is a"), ((X, X, NONE), f"target: .* {MISSING}"),
+    ((X, NONE, Y), f"input 1: .* {MISSING}"), ((X, ["cat", "dog"] * 2), "target: .* got 'cat' at row 0. Text becomes"),
+    ((X, np.array(["cat", "dog"] * 2)), "target: .* got <U3. Text becomes"),
+    ((X, [{"label": 1}] * 4), "target: .* got dict at row 0. Take out"),
+    (([[1.0, 2.0], [3.0], [1.0], [1.0]], Y), "input: .* got a row of 1 at row 1 after a row of 2. Pad the shorter"),
+    ([(X, NONE)], f"target: expected numbers, {MISSING}"), ([(X, np.array(NONE))], f"target: expected num.* {MISSING}"),
+    ([(X, None)], "target: expected numbers, got None"),
+    (((X, np.array(NONE)) for _ in range(9)), f"target.* {MISSING}"),
+    ([(np.array([[1.0, 2.0, None]] * 4), nn.tensor(Y))], "input: expected numbers, got None at row 0, column 2")])
+def test_what_is_no_number_in_the_data_is_named_with_its_row(data, words):
+    """In the data for training, for validation and for evaluate."""
+    model = nn.Linear(3, 2)
+    before = model.weight.data.copy()
+    with pytest.raises(nn.DTypeError, match=f"^fit, {words}"):
+        nn.fit(model, data, epochs=1, progress=False)
+    assert np.array_equal(model.weight.data, before)
+    if isinstance(data, (tuple, list)):
+        with pytest.raises(nn.DTypeError, match=f"^evaluate, {words}"):
+            nn.evaluate(model, data)
+        with pytest.raises(nn.DTypeError, match=f"^fit, (validation, )?{words}"):
+            nn.fit(model, (X, Y), valid=data, epochs=1, progress=False)
+
+
+def test_what_a_model_takes_need_not_be_numbers():
+    """Words, a target that is None: the model and the loss decide."""
+    class Lengths(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter([1.0])
+
+        def forward(self, words):
+            return self.scale * nn.tensor([float(len(word)) for word in words])
+    model = Lengths()
+    batches = ((words, None) for words in (("a", "bcd"), ("ab", "c")))
+    nn.fit(model, batches, loss=lambda output, target: output.sum(), metrics={}, epochs=1, progress=False)
+    assert model.scale.item() != 1
+    # and an error of another kind stays what it is
+    batches = ((words, nn.tensor([1, 2])) for words in (("a", "bcd"), ("ab", "c")))
+    with pytest.raises(nn.DTypeError, match=r"^add: "):
+        nn.fit(model, batches, loss=lambda output, target: nn.add(output, "x").sum(), epochs=1, progress=False)
+    with pytest.raises(nn.DTypeError, match=r"^predict, input: .* got None at row 0, column 1"):
+        nn.predict(nn.Linear(2, 1), [[1.0, None]])
