@@ -115,7 +115,20 @@ if __name__ == "__main__":
     # the same with |r| <= 1/16, the rest of 2^x looked up
     show("sum of exponentials, with a table: q",
          fit(lambda r: mp.expm1(r * mp.log(2)) / r, lambda r: abs(r) / mp.mpf(2) ** r, -1 / 16, 1 / 16, range(3)))
-    # ---- double precision: csrc/pointwise/special.tmpl.h ----
+    # ---- csrc/pointwise/special.tmpl.h, float ----
+    # erfc u = e^(-u^2) / d(u), d(u) = sqrt(pi) u + p(z), z = u / (u + 5/2), p(0) = 1; sqrt(pi) is 2
+    # less a float
+    slope = 2 - float(np.float32(2 - float(mp.sqrt(mp.pi))))
+    d = lambda u: mp.exp(-u * u) / mp.erfc(u)
+    u_of = lambda z: 2.5 * z / (1 - z)
+    show("erfc: p", fit(lambda z: d(u_of(z)) - slope * u_of(z), lambda z: 1 / d(u_of(z)), 1e-7, 9.4 / 11.9, range(11),
+                        fixed={0: 1.0}, points=300, rounds=300))
+    show("erfinv: p", fit(lambda w: quotient_of_erfinv(w) - 1, lambda w: 1 / quotient_of_erfinv(w), 0, 5, range(10),
+                          points=200, rounds=200))
+    of_root = lambda v: quotient_of_erfinv((v + 3) ** 2)
+    show("erfinv: q", fit(lambda v: of_root(v) - 1, lambda v: 1 / of_root(v), 5 ** 0.5 - 3, 1, range(10), points=200,
+                          rounds=200))
+    # ---- the same, double ----
     show_double("erf x / x, in x^2", interpolate(lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z), 0, 0.5625, 10))
     K = mp.mpf(15) / 4
 

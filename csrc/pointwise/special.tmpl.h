@@ -4,23 +4,27 @@
  * Math       erfc x = 1 - erf x, and erfinv, the inverse of erf; lgamma x = ln |Gamma(x)|, its
  *            derivative digamma, and that one's derivative trigamma.
  * Symbols    x input, y output, dy upstream gradient, dx gradient of x.
- * Method     all but erf is computed in double precision, for float too: one rounding at the end,
- *            and no care for what a sum of float loses. erf of float is r_erf of simd.h. Without
- *            branches, so that the compiler vectorises the loops of map.tmpl.h.
- *            tools/fit_elementary.py has the polynomials; the others are the series of Taylor and
- *            Stirling.
+ * Method     erf (r_erf of simd.h), erfc and erfinv of float are computed in float. All else is
+ *            computed in double precision, for float too: one rounding at the end, and no care for
+ *            what a sum of float loses. Without branches, so that the compiler vectorises the loops
+ *            of map.tmpl.h. tools/fit_elementary.py has the polynomials; the others are the series
+ *            of Taylor and Stirling.
  *            erf, erfc   below 3/4 a polynomial in x^2, else erfc u = e^(-u^2) p(t) / (1 + 2u),
  *                     where t = (u - 15/4) / (u + 15/4) makes of [0, infinity) an interval
- *                     (Shepherd & Laframboise, 1981)
- *            erfinv   a polynomial in w = -ln(1 - x^2), or in 1 / sqrt w for w > 5 (as Giles,
- *                     2010), good to 1e-8; for double a step of Halley's method with erfc
+ *                     (Shepherd & Laframboise, 1981); of float, erfc u = e^(-u^2) / d(u) for all
+ *                     u >= 0, where d(u) less sqrt(pi) u is a polynomial in u / (u + 5/2)
+ *            erfinv   a polynomial in w = -ln(1 - x^2), or in 1 / sqrt w, of float in sqrt w, for
+ *                     w > 5 (as Giles, 2010), good to 1e-8; for double a step of Halley's method
+ *                     with erfc
  *            lgamma   ln Gamma(2 + f) = f p(f) for -3/4 <= f <= 1/2; there by Gamma(x + 1) =
  *                     x Gamma(x); from 8 on Stirling's series; below 0 by Gamma(x) Gamma(1 - x) =
  *                     pi / sin pi x
  *            digamma, trigamma   10 steps of the derived recurrence, and the derived series
- * Errors     erf, erfc 4 ulp, erfinv 2, lgamma 3 for x > 0; in float 0.6, but erf 2.5 (r_erf);
- *            digamma, and lgamma below 0, within 5e-16 (1 + |y|)
- * Cost       some 40 (erfc) to 120 (lgamma) multiply-adds.
+ * Errors     erf, erfc 4 ulp, erfinv 2, lgamma 3 for x > 0; in float erf 2.5, erfc 3, erfinv 1.7
+ *            (without FMA 2.2), lgamma 0.6; digamma, and lgamma below 0, within 5e-16 (1 + |y|).
+ *            These are over all floats whose result is normal. A smaller one (erfc from 9.19 on)
+ *            counts as 0; where denormals are kept, float runs through double, map.tmpl.h.
+ * Cost       some 40 (erfc; 25 of float) to 120 (lgamma) multiply-adds.
  * Threads    blocks of MAP_GRAIN elements; elements are independent.
  * Reference  fastnn/reference/transcendental.py; of erf, fastnn/reference/arithmetic.py
  */
@@ -118,6 +122,7 @@ FNN_INLINE double FN(sin_of_pi)(double r)
 }
 
 /* ---- of the normal distribution -------------------------------------------------------------- */
+#if REAL_IS_F64
 /* erf x for |x| <= 3/4 */
 FNN_INLINE double FN(erf_near_0)(double x)
 {
@@ -164,15 +169,15 @@ FNN_INLINE double FN(erfc_scaled)(double u)
     return p / (1 + 2 * u);
 }
 
-FNN_INLINE REAL FN(erfc_of)(double x)
+FNN_INLINE double FN(erfc_of)(double x)
 {
     const double size = x < 0 ? -x : x, u = size > 28 ? 28 : size < 0.75 ? 0.75 : size;
     const double far = FN(exp_of_square)(u, -1) * FN(erfc_scaled)(u);
     const double y = size < 0.75 ? 1 - FN(erf_near_0)(x) : x < 0 ? 2 - far : far;
-    return (REAL)(x != x ? x : y);
+    return x != x ? x : y;
 }
 
-FNN_INLINE REAL FN(erfinv_of)(double x)
+FNN_INLINE double FN(erfinv_of)(double x)
 {
     const double size = x < 0 ? -x : x, rest = 1 - size;
     const double w = rest > 0 ? -FN(log_of)(rest * (1 + size)) : 5;
@@ -202,7 +207,6 @@ FNN_INLINE REAL FN(erfinv_of)(double x)
     q = q * t - 2.4919420177215605;
     q = q * t + 1.0576142750003936;
     double y = size * (w > 5 ? v * q : p);
-#if REAL_IS_F64
     /* Halley: u = (erf y - x) / erf' y; since erf'' = -2 y erf', y -= u / (1 + y u). Far out,
      * erf y - x = (1 - x) - erfc y, which loses no digits. */
     const double u = y < 0.75 ? 0.75 : y;
@@ -210,10 +214,87 @@ FNN_INLINE REAL FN(erfinv_of)(double x)
     const double far = rest * FN(exp_of_square)(u, 1) - FN(erfc_scaled)(u);
     const double step = (y < 0.75 ? near : far) * 0.88622692545275801365;        /* sqrt(pi) / 2 */
     y -= step / (1 + y * step);
-#endif
     y = x < 0 ? -y : y;
-    return (REAL)(rest > 0 ? y : rest == 0 ? x * INFINITY : NAN);
+    return rest > 0 ? y : rest == 0 ? x * INFINITY : NAN;
 }
+#else
+/* erfc u = e^(-u^2) / d(u) for u = |x|, where d(u) = p(z) + sqrt(pi) u with z = u / (u + 5/2): d is
+ * 1 at 0, and p is small where u is not. It is 0 from 9.38 on, where e^(-u^2) is 2^n e^r with n =
+ * -127; to 9.19 it is a normal number. */
+FNN_INLINE float FN(erfc_of)(float x)                            /* 3 ulp */
+{
+    const float size = r_abs(x), u = size < 9.38f ? size : 9.38f;
+    /* -u^2 = s + low: the square of the first 12 bits is exact */
+    FN(float_bits) high = { u };
+    high.bits &= 0xfffff000u;
+    const float s = -(high.real * high.real), low = (high.real - u) * (u + high.real);
+    /* 2^n e^r as in r_exp; the low bits of `at` are n + 127 */
+    const float shift = 12582912.0f + 127.0f;
+    const FN(float_bits) at = { s * 1.44269504f + shift }, two = { .bits = at.bits << 23 };
+    const float n = at.real - shift;
+    const float r = (s - n * 0.693359375f) + (n * 2.12194440e-4f + low);
+    float q = 0.00138182985f;                                    /* (e^r - 1 - r) / r^2 */
+    q = q * r + 0.00836853217f;
+    q = q * r + 0.0416682921f;
+    q = q * r + 0.166665226f;
+    q = q * r + 0.49999994f;
+    q = q * (r * r) + r;
+    const float z = u / (u + 2.5f);
+    float p = 0.777000308f;
+    p = p * z - 3.07176542f;
+    p = p * z + 4.4131422f;
+    p = p * z - 2.45189738f;
+    p = p * z + 0.382295132f;
+    p = p * z - 0.606480241f;
+    p = p * z + 0.326837867f;
+    p = p * z + 0.743576705f;
+    p = p * z + 0.0976444632f;
+    p = p * z - 1.61018777f;
+    p = p * z + 1.0f;
+    /* 2 u is exact, and sqrt(pi) = 2 - 0.2275... */
+    const float d = 2.0f * u + (p - u * 0.227546155f);
+    const float far = (1.0f + q) / d * two.real;
+    const float y = x < 0 ? 2.0f - far : far;
+    return x != x ? x : y;
+}
+
+/* x + x p(w) with w = -ln(1 - x^2), or x + x q(sqrt w - 3) for w > 5: p is small where most x
+ * are. */
+FNN_INLINE float FN(erfinv_of)(float x)                          /* 1.7 ulp, without FMA 2.2 */
+{
+    const FN(float_bits) from = { x }, magnitude = { .bits = from.bits & 0x7fffffffu };
+    const float size = magnitude.real, rest = 1.0f - size;
+    int32_t n;
+    float f;
+    const float w = -FN(log_parts)(rest > 0 ? rest + rest * size : 1.0f, &n, &f);
+    const float v = r_sqrt(w > 5.0f ? w : 5.0f) - 3.0f;
+    float p = -8.80666295e-09f;
+    p = p * w + 2.21402715e-07f;
+    p = p * w - 1.98019256e-06f;
+    p = p * w + 4.00371255e-06f;
+    p = p * w + 4.44983889e-05f;
+    p = p * w - 0.000127349747f;
+    p = p * w - 0.00233444897f;
+    p = p * w + 0.0115487492f;
+    p = p * w + 0.232013792f;
+    p = p * w - 0.113773078f;
+    float q = 0.00013065798f;
+    q = q * v - 0.000316452992f;
+    q = q * v - 8.25847674e-05f;
+    q = q * v + 0.0014927875f;
+    q = q * v - 0.00358157489f;
+    q = q * v + 0.00568472873f;
+    q = q * v - 0.0076411441f;
+    q = q * v + 0.00944534503f;
+    q = q * v + 1.00167525f;
+    q = q * v + 1.83297682f;
+    /* so that x p is a normal number where x is */
+    const float large = size * 0x1p64f;
+    FN(float_bits) y = { (large + large * (w > 5.0f ? q : p)) * 0x1p-64f };
+    y.bits |= from.bits & 0x80000000u;
+    return rest > 0 ? y.real : rest == 0 ? x * INFINITY : NAN;
+}
+#endif
 
 /* e^(-x^2), and e^(y^2) */
 FNN_INLINE double FN(slope_of_erfc)(double x)
@@ -242,9 +323,9 @@ MAP1(erf_forward, x, r_erf(x))
 MAP2(erf_backward, dy, x, dy * (R(1.12837916709551257390) * r_exp(-x * x)))
 #endif
 
-MAP1(erfc_forward, x, FN(erfc_of)((double)x))
+MAP1(erfc_forward, x, FN(erfc_of)(x))
 MAP2(erfc_backward, dy, x, (REAL)(dy * (-1.12837916709551257390 * FN(slope_of_erfc)((double)x))))
-MAP1(erfinv_forward, x, FN(erfinv_of)((double)x))
+MAP1(erfinv_forward, x, FN(erfinv_of)(x))
 MAP2(erfinv_backward, dy, y, (REAL)(dy * (0.88622692545275801365 * FN(slope_of_erfinv)((double)y))))
 
 /* ---- of the gamma function ------------------------------------------------------------------- */

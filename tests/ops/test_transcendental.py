@@ -74,6 +74,43 @@ def test_the_kernels_are_within_4_ulp(dtype):
             assert np.abs(psi - (harmonic - gamma)).max() < 8 * np.finfo(dtype).eps
 
 
+def floats(low, high, step):
+    """Every so many of the floats from low > 0 to high."""
+    bits = np.array([low, high], np.float32).view(np.int32)
+    return np.arange(bits[0], bits[1] + 1, step, np.int32).view(np.float32)
+
+
+# where all floats were tried and the error was largest
+@pytest.mark.parametrize("name, x, worst, bound, without_fma", [
+    ("erfc", [floats(1e-38, 9.1945, 997), -floats(1e-38, 20, 9973)], [0.815002978, 0.817782164, 0.00219026208], 2.95,
+     2.95),
+    ("erfinv", [floats(1.4e-38, 1, 997), -floats(1.4e-38, 1, 9973)], [0.993695736, 0.995228827, 0.999997497], 1.7,
+     2.2)])
+def test_floats_computed_in_float(name, x, worst, bound, without_fma):
+    """Against the kernel of double, which is within 4 of its own ulp."""
+    x = np.concatenate([*x, np.array(worst, np.float32)])
+    x = x[np.abs(x) < 1] if name == "erfinv" else x
+    function = getattr(nn, name)
+    want = function(nn.tensor(x.astype(np.float64))).numpy()
+    assert np.abs(want).min() >= np.finfo(np.float32).tiny
+    ulp = 2.0 ** (np.floor(np.log2(np.abs(want))) - 23)
+    for level in nn.config.isas():
+        with nn.use_isa(level):
+            off = np.abs(function(nn.tensor(x)).numpy() - want) / ulp
+        assert off.max() <= (without_fma if level == "portable" else bound), (level, x[off.argmax()])
+
+
+def test_the_ends_of_floats_computed_in_float():
+    x = np.array([0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 9.38, 30, 3.4e38, -30], np.float32)
+    p = np.array([0, -0.0, 1, -1, np.nan, 1e-45, -1e-45, 1.0000001, -1.0000001, 2, np.inf, -np.inf], np.float32)
+    for level in nn.config.isas():
+        with nn.use_isa(level):
+            y, z = nn.erfc(nn.tensor(x)).numpy(), nn.erfinv(nn.tensor(p)).numpy()
+        assert np.array_equal(y, [1, 1, 0, 2, np.nan, 1, 1, 0, 0, 0, 2], equal_nan=True)
+        assert np.array_equal(z, [0, 0, np.inf, -np.inf, np.nan, 0, 0, *[np.nan] * 5], equal_nan=True)
+        assert np.signbit(z[:2]).tolist() == [False, True]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", WITHIN)
 def test_like_torch(torch, name, dtype):
