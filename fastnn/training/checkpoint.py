@@ -23,7 +23,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from ..errors import FastnnError, FileError
 from ..io import load
 from ..io import save as write
 from ..random import random_state, set_random_state
+from ..tensor import Tensor
 from .means import Means
 from .state import State
 
@@ -234,26 +235,74 @@ def _load(thing: Any, kept: Any, undo: list[Callable[[], None]]) -> None:
                         hint="Give fit the same arguments as before.")
     if able:
         undo.append(_attributes(thing))
+        if hasattr(thing, "state_dict"):            # what it holds in objects of its own
+            before = copy.deepcopy(thing.state_dict())
+
+            def load_again() -> None:
+                with suppress(Exception):           # of a class that refuses its own state
+                    thing.load_state_dict(before)
+            undo.append(load_again)
         thing.load_state_dict(kept)
 
 
 def _values(tensors: Mapping[str, Any]) -> Callable[[], None]:
-    """Puts the numbers of tensors back as they are now."""
-    kept = [(t, t.data.copy()) for t in tensors.values()]
+    """Puts the numbers of tensors, or arrays, back as they are now."""
+    kept = [(t, a, a.copy()) for t in tensors.values() for a in [t.data if isinstance(t, Tensor) else t]]
 
     def put_back() -> None:
-        for t, values in kept:
-            if not np.array_equal(t.data, values, equal_nan=t.data.dtype.kind == "f"):
-                t.data[...] = values
+        for t, a, values in kept:
+            if isinstance(t, Tensor) and t.data is not a:
+                t.data = a
+            if a.flags.writeable and not np.array_equal(a, values, equal_nan=a.dtype.kind == "f"):
+                a[...] = values
     return put_back
 
 
 def _attributes(thing: Any) -> Callable[[], None]:
-    """Puts an object's attributes back as they are now, its lists and dicts included."""
-    kept = {name: copy.copy(value) if type(value) in (list, dict, set) else value
-            for name, value in vars(thing).items()}
+    """Puts an object's attributes back as they are now, and what plain containers, arrays and
+    tensors among them hold.
+    """
+    kept = _as_now(vars(thing), {})
 
     def put_back() -> None:
-        vars(thing).clear()
-        vars(thing).update(kept)
+        kept()
     return put_back
+
+
+def _as_now(value: Any, seen: dict[int, Callable[[], Any]]) -> Callable[[], Any]:
+    """A function that makes a value again what it is now, in place, and returns it. Objects of
+    other classes stay what they are.
+    """
+    if id(value) in seen:
+        return seen[id(value)]
+    back = seen[id(value)] = lambda: value
+    if type(value) is dict:
+        fields = {name: _as_now(field, seen) for name, field in value.items()}
+
+        def back() -> Any:
+            now = {name: field() for name, field in fields.items()}
+            value.clear()
+            value.update(now)
+            return value
+    elif type(value) in (list, tuple):
+        items = [_as_now(item, seen) for item in value]
+
+        def back() -> Any:
+            now = [item() for item in items]
+            if type(value) is list:
+                value[:] = now
+            return value
+    elif type(value) is set:
+        members = set(value)
+
+        def back() -> Any:
+            value.clear()
+            value.update(members)
+            return value
+    elif isinstance(value, (np.ndarray, Tensor)):
+        put_back = _values({"": value})
+
+        def back() -> Any:
+            put_back()
+            return value
+    return back

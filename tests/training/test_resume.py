@@ -480,6 +480,46 @@ def test_an_error_of_a_users_own_class_is_told_and_undone(tmp_path, good):
     assert run.bits() == before
 
 
+class InPlace(nn.training.Callback):
+    """Loads its state into what it has: arrays, nested lists, an object of its own."""
+
+    class Meter:
+        value = 0
+
+    def __init__(self, value):
+        self.meter, self.rows = self.Meter(), [[value], {"deep": [value]}, (value, [value])]
+        self.total, self.tensor, self.meter.value = np.full(3, value), nn.full((2,), value), value
+
+    def state_dict(self):
+        return {"value": self.meter.value}
+
+    def load_state_dict(self, state):
+        value = state["value"]
+        self.total[...], self.meter.value = value, value
+        self.tensor.fill_(value)
+        self.rows[0].append(value)
+        self.rows[1]["deep"][0] = value
+        self.rows[2][1][0] = value
+
+    def all(self):
+        return self.total.tolist(), self.tensor.tolist(), self.rows, self.meter.value
+
+
+class Refuses(InPlace):
+    def load_state_dict(self, state):
+        raise nn.FileError("I do not like it")
+
+
+def test_state_that_is_loaded_in_place_is_put_back(tmp_path):
+    path = tmp_path/"run.npz"
+    Run().fit(path, epochs=1, more=[InPlace(1.0), InPlace(1.0)])
+    other = [InPlace(2.0), InPlace(2.0)]
+    other[1].__class__ = type("InPlace", (Refuses,), {})
+    with pytest.raises(nn.FileError, match="callbacks.*I do not like it"):
+        Run().fit(path, epochs=2, more=other)
+    assert [one.all() for one in other] == [InPlace(2.0).all()] * 2
+
+
 def test_a_file_that_is_no_checkpoint_is_told(tmp_path):
     nn.save({"weights": np.zeros(3)}, tmp_path / "x.npz")
     with pytest.raises(nn.FileError, match=r"x\.npz is not a checkpoint.*resume=False"):
