@@ -1,7 +1,8 @@
-# make build | test | laws OP=conv2d | levels | bench OP=conv2d | guard | results | readme | lint | types
-# make docs | site | ci | clean
+# make build | test | laws OP=conv2d | levels | bench OP=conv2d | guard | results | readme | lint
+# make types | docs | site | ci | clean
 # faults in C: selftest | neon | i386 | tsan | function | asan | fuzz | clang | targets
-# the environment that is active, else the one that CONTRIBUTING.md makes, else the Python that is there
+# the environment that is active, else the one that CONTRIBUTING.md makes, else the Python that is
+# there
 PY ?= $(firstword $(wildcard $(VIRTUAL_ENV:%=%/bin/python) $(CURDIR)/.venv/bin/python) python3)
 
 build:                  ## say what an op lacks, compile in place, write the stubs
@@ -22,10 +23,11 @@ levels: build           ## the laws at every level of x86-64, of all ops or of o
 bench: build            ## pytest-benchmark tables: make bench OP=conv2d
 	$(PY) -m pytest benchmarks --benchmark-only -k "$(OP)"
 
-guard: build            ## counted instructions against the committed ones; UPDATE=1 writes them anew
+guard: build            ## counted instructions against the committed; UPDATE=1 writes them
 	$(PY) tools/guard.py $(if $(UPDATE),--update)
 
-# every table of benchmarks/results, an hour or less on a quiet machine: make results LEVELS="avx512 avx2" THREADS="1 2"
+# every table of benchmarks/results, an hour or less on a quiet machine:
+# make results LEVELS="avx512 avx2" THREADS="1 2"
 LEVELS ?= avx512 avx2
 THREADS ?= 1 2
 SAVE = --save benchmarks/results
@@ -53,7 +55,7 @@ asan:                   ## the laws under AddressSanitizer and UndefinedBehavior
 	  FASTNN_CACHE_MB=0 PYTHONMALLOC=malloc \
 	  $(PY) -m pytest -q $(CURDIR)/tests/laws/test_laws.py -p no:benchmark -o addopts=""
 
-fuzz: build             ## random calls, the inputs from the records: make fuzz SECONDS=600 SEED=7 ONLY=conv2d
+fuzz: build             ## random calls: make fuzz SECONDS=600 SEED=7 ONLY=conv2d
 	$(PY) tools/fuzz.py $(or $(SECONDS),60) $(or $(SEED),0) $(if $(ONLY),--only $(ONLY))
 
 clang: CC = clang
@@ -61,9 +63,10 @@ clang:                  ## a build with Clang, and the laws
 	CC=$(CC) $(call elsewhere,clang)
 	cd build/clang/lib && $(PY) -m pytest -q $(CURDIR)/tests/laws/test_laws.py $(CURDIR)/tests/laws/test_ends.py -x
 
-# The kernels' C self-test (tests/c/test_kernels.c): plain C against every level that the processor runs.
-# The flags are those of setup.py. The compiler lists the headers of a file beside its object, in a file .d, and a file
-# is compiled again only after a change of these; where it is Zig's, of any header.
+# The kernels' C self-test (tests/c/test_kernels.c): plain C against every level that the processor
+# runs. The flags are those of setup.py. The compiler lists the headers of a file beside its object,
+# in a file .d, and a file is compiled again only after a change of these; where it is Zig's, of any
+# header.
 SELFTEST_FLAGS = -std=c11 -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -fopenmp-simd -pthread -DNDEBUG \
   -DFNN_BUILD_PLAIN=1 -Icsrc \
   -Wall -Wextra -Werror -Wno-psabi -Wno-unknown-pragmas
@@ -117,12 +120,13 @@ build/selftest/test_kernels: $(call selftest_objects,selftest)
 build/selftest/plain: build/selftest/test_kernels
 	$< --save $@
 
-tsan: $(call selftest_objects,tsan)     ## the same under ThreadSanitizer: no two threads touch one number at one time
+tsan: $(call selftest_objects,tsan)     ## the same under ThreadSanitizer
 	$(CC) -fsanitize=thread -pthread $^ -lm -o build/tsan/test_kernels
 	TSAN_OPTIONS=halt_on_error=1 build/tsan/test_kernels
 
-# Zig's Clang (the package ziglang), which is new enough; a call through a pointer of another type ends the program
-function: $(call selftest_objects,function)     ## the same, every call through a pointer of the function's own type
+# Zig's Clang (the package ziglang), which is new enough; a call through a pointer of another type
+# ends the program
+function: $(call selftest_objects,function)     ## the same, calls by the functions' own types
 	$(PY) -m ziglang cc -fsanitize=function -pthread $^ -lm -o build/function/test_kernels
 	build/function/test_kernels
 
@@ -137,14 +141,15 @@ neon: $(call selftest_objects,neon)             ## the same for arm64
 	$(NEON_RUN) build/neon/test_kernels && $(NEON_RUN) build/neon/test_kernels --sabotage
 
 # without SSE: gcc-i686-linux-gnu libc6-dev-i386-cross
-i386: build/selftest/plain $(call selftest_objects,i386)        ## the same in 32 bits, and against this machine
+i386: build/selftest/plain $(call selftest_objects,i386)        ## the same in 32 bits
 	$(I386_CC) -static -pthread $(filter %.o,$^) -lm -latomic -o build/i386/test_kernels
 	build/i386/test_kernels && build/i386/test_kernels --sabotage
 	build/i386/test_kernels --against $<
 
-# The C core without a warning for systems that are not here, by Zig's Clang (the package ziglang), and for Windows by
-# MinGW's GCC (gcc-mingw-w64-x86-64). Nothing is run, and little is optimised: that Clang then leaves a loop as it is,
-# which a `simd` pragma names, is no fault. In 32 bits no fnn_work may become a fnn_size unseen.
+# The C core without a warning for systems that are not here, by Zig's Clang (the package ziglang),
+# and for Windows by MinGW's GCC (gcc-mingw-w64-x86-64). Nothing is run, and little is optimised:
+# that Clang then leaves a loop as it is, which a `simd` pragma names, is no fault. In 32 bits no
+# fnn_work may become a fnn_size unseen.
 TARGETS = x86_64-linux-gnu.2.17 x86_64-linux-musl aarch64-linux-gnu x86_64-windows-gnu aarch64-macos
 TARGETS_CORE = $(filter csrc/%,$(SELFTEST_SOURCES:.c=.o))
 MINGW_CC ?= x86_64-w64-mingw32-gcc
@@ -157,13 +162,13 @@ $(foreach target,$(TARGETS),$(eval $(call target_rules,$(target),$(PY) -m ziglan
 $(eval $(call target_rules,arm,$(PY) -m ziglang cc -target arm-linux-gnueabihf -Wshorten-64-to-32))
 $(eval $(call target_rules,mingw,$(MINGW_CC)))
 
-targets:                ## csrc compiles without a warning for old and other Linux, Windows and macOS
+targets:                ## csrc compiles without a warning for other systems
 	@echo "compiled for $(TARGETS), arm in 32 bits and MinGW's GCC"
 
 lint:
 	$(PY) -m ruff check .
 
-types: build            ## mypy, pyright, and the module against its stubs; PyTorch need not be there
+types: build            ## mypy, pyright, and the module against its stubs
 	$(PY) -m mypy
 	$(PY) -m pyright --pythonpath $(PY)
 	$(PY) -m mypy.stubtest fastnn._kernels --mypy-config-file pyproject.toml --allowlist .ci/stubtest-allow.txt
@@ -171,7 +176,7 @@ types: build            ## mypy, pyright, and the module against its stubs; PyTo
 docs:                   ## the examples in docstrings and pages
 	$(PY) -m pytest -q --doctest-modules fastnn --ignore=fastnn/__main__.py
 
-site:                   ## the documentation as a site, build/site/index.html; offline, warnings are errors
+site:                   ## the documentation, build/site/index.html; warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 
 ci:

@@ -42,7 +42,8 @@ UNIX_FLAGS = [
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fvisibility=hidden",
-    "-fno-asynchronous-unwind-tables",      # what C++'s exceptions and profilers read: 80 KB of the wheel
+    # what C++'s exceptions and profilers read: 80 KB of the wheel
+    "-fno-asynchronous-unwind-tables",
     "-Wall",
     "-Wextra",
     "-Wno-psabi",               # vector arguments between static functions of one file
@@ -56,9 +57,9 @@ KERNEL_FLAGS = ["-O1", "-g", "-fopenmp-simd"] if DEBUG or SANITIZE else ["-O3", 
 IN_VECTORS = {"attention", "batch_norm", "conv2d", "gemm", "gru", "ladder", "lstm", "norm", "pool2d", "rnn"}
 # Clang has no such parameter, and would say so
 IN_VECTORS_FLAGS = ["--param=max-completely-peeled-insns=40", "-Wno-unused-command-line-argument"]
-# For files with selections, c ? a : b, in their loops. GCC would go its own way for each side of the
-# first one, as in x < 0 ? 0 : x > 6 ? 6 : x, and vectorised that is a comparison and a selection for
-# each way through the rest of the loop: a sigmoid takes 30 instructions instead of 24.
+# For files with selections, c ? a : b, in their loops. GCC would go its own way for each side of
+# the first one, as in x < 0 ? 0 : x > 6 ? 6 : x, and vectorised that is a comparison and a
+# selection for each way through the rest of the loop: a sigmoid takes 30 instructions, not 24.
 SELECTING = {"activation", "arithmetic", "gru", "loss", "lstm", "reduce", "rnn", "special"}
 SELECTING_FLAGS = ["-fno-thread-jumps"]             # Clang has no such flag
 # Cython's output: large, and never hot
@@ -105,7 +106,7 @@ class BuildKernels(build_ext):
                 flags = flags + IN_VECTORS_FLAGS
             if name in SELECTING:
                 flags = flags + self.selecting_flags
-            if name != "_kernels":          # no Python.h, so that an object serves every environment
+            if name != "_kernels":          # no Python.h: an object serves every environment
                 cc_args, pp_opts = ([option for option in options if option == "-Icsrc" or not option.startswith("-I")]
                                     for options in (cc_args, pp_opts))
             command = " ".join([*compiler.compiler_so, *cc_args, src, *extra_postargs, *flags, *pp_opts])
@@ -226,7 +227,7 @@ def extensions():
     )
     return cythonize([kernels], compiler_directives={
         "language_level": 3,
-        "boundscheck": True,                        # a tuple of the caller may be short; arrays are not concerned
+        "boundscheck": True,        # a tuple of the caller may be short; arrays are not concerned
         "wraparound": False,
         "cdivision": True,
         "freethreading_compatible": True,

@@ -1,4 +1,4 @@
-"""PyTorch as a second opinion: the one place where the tests compare with it.
+"""PyTorch as a second opinion: how tests compare with it, but for a few that state their own bound.
 
 A test that compares takes the fixture `torch`; where PyTorch is not installed it is skipped.
 

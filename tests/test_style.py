@@ -1,8 +1,8 @@
 """The written form: widths of lines, one sentence a line in Markdown, the field's words, and how
 many arguments a function takes.
 
-Code has at most 120 columns, comments and docstrings 100, behind code too. A line that cannot be broken, because
-most of it is one word, is let be.
+Code has at most 120 columns, comments and docstrings 100, behind code too. A line that cannot be
+broken, because most of it is one word, is let be.
 """
 
 import ast
@@ -26,16 +26,19 @@ BEGINS = {None, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
 DIALECT = {
     r"\bask(s|ed|ing)? (the \w+ )?for\b(?=.*\b(cache|line|memory|row|panel|ahead|next))": "prefetch",
     r"\basked for (ahead|by the line)|\basks? (memory )?for (the |its )?(next|rows?|lines?|panel)": "prefetch",
-    r"(?<!\bin )(?<!['\"])\bturn(s|ed|ing)?\b(?!( \w+){0,3} (in)?to\b)(?! once)": "flip, transpose, alternate or round",
+    r"(?<!\bin )(?<!['\"])\bturn(s|ed|ing)?\b(?!( \w+){0,3} (in)?to\b)(?! once)(?!=)": "flip, transpose or alternate",
     r"shares? (the )?(same )?places in (the|a) caches?": "cache aliasing",
     r"\bin work at once\b|\bin work at a time\b": "in flight",
 }
-# Arguments of a function, at most: where there are more, a struct or a record gives them names. What users and bindings
-# call keeps the arguments that it has: docs/design/kernels.md says why of a kernel's row.
+# Arguments of a function, at most: where there are more, a struct or a record gives them names.
+# What users and bindings call keeps the arguments that it has: docs/design/kernels.md says why of a
+# kernel's row; layers, optimisers and functions have PyTorch's signatures.
 ARGUMENTS = 10
-CALLED = {"fit", "__init__", "embedding_bag"}       # layers, optimisers, functions with PyTorch's signatures
+CALLED = {"fit", "__init__", "embedding_bag"}
 SPOKEN = {"csrc": (".c", ".h"), "fastnn": (".py", ".pxi", ".pyx", ".pyi"), "docs": (".md",), "examples": (".py",),
-          "tools": (".py",)}
+          "tools": (".py",), "tests": (".py",)}
+# files beside the rooms: what they are written in is told by their comments
+PAPERS = ("Makefile", ".ci/run", "setup.py", "pyproject.toml", "MANIFEST.in")
 
 
 def files(places: dict[str, tuple[str, ...]]) -> list[Path]:
@@ -71,8 +74,8 @@ def prose_of_c(text: str) -> set[int]:
 
 
 def prose_of_cython(text: str) -> set[int]:
-    """As in Python, for what Python's own reader does not read: comments, and strings that stand
-    alone.
+    """As in Python, for what Python's own reader does not read, make's and the shell's files too:
+    comments, and strings that stand alone.
     """
     found, inside = set(), False
     for number, line in enumerate(text.splitlines(), 1):
@@ -87,8 +90,8 @@ def prose_of_cython(text: str) -> set[int]:
 
 def too_wide(path: Path, text: str) -> list[str]:
     readers = {**dict.fromkeys((".c", ".h", ".css", ".js"), prose_of_c),
-               **dict.fromkeys((".pyx", ".pxi"), prose_of_cython)}
-    prose = readers.get(path.suffix, prose_of_python)(text)
+               **dict.fromkeys((".py", ".pyi"), prose_of_python)}
+    prose = readers.get(path.suffix, prose_of_cython)(text)
     found = []
     for number, line in enumerate(text.splitlines(), 1):
         limit = PROSE if number in prose else CODE
@@ -150,7 +153,7 @@ def split_sentences(text: str) -> list[str]:
         plain = re.sub(r"`[^`]*`|^\*\*\d\. ", "x", bare)
         if re.search(r"\w\*\w", plain):            # Markdown would take it for emphasis
             found.append(f"{number}: a product outside `code`: {bare[:60]}")
-        if re.search(r"(?<![A-Z])(?<! vs)(?<!\be\.g)(?<!\bi\.e)[.?!]\)? [A-Z][a-z]", plain):
+        if re.search(r"(?<![A-Z])(?<! vs)(?<!\be\.g)(?<!\bi\.e)[.?!]\)?(\*\*)? [A-Z]([a-z]|\^)", plain):
             found.append(f"{number}: two sentences: {bare[:60]}")
         if before and bare and not listed and not re.search(r'[.:;?!,]["\')*]*$|\*\*$', before):
             found.append(f"{number}: a sentence goes on: {bare[:60]}")
@@ -187,10 +190,10 @@ def shown(found: dict[str, list[str]]) -> str:
 def test_lines_are_not_too_wide():
     found = bad(SOURCES, too_wide)
     assert not found, shown(found)
-    for name in ("Makefile", ".ci/run", "setup.py", "pyproject.toml"):
-        if (ROOT/name).exists():                    # .ci is not part of an sdist
-            lines = (ROOT/name).read_text(encoding="utf-8").splitlines()
-            assert not [f"{name}:{i}" for i, line in enumerate(lines, 1) if len(line) > CODE]
+    for path in (*map(ROOT.joinpath, PAPERS), Path(__file__)):
+        if path.exists():                           # .ci is not part of an sdist
+            found = too_wide(path, path.read_text(encoding="utf-8"))
+            assert not found, "\n".join(found)
 
 
 def test_arguments_have_names_where_they_are_many():

@@ -110,8 +110,8 @@ def how(record: dict[str, Any]) -> str:
 def readme_section() -> str:
     main = next(iter(records().values()))
     measured = {bar.what: bar for bar in bars.measure(main)}
-    mean, slowest, steps = (f"{measured[SUMMARY[column]].measured:.2f}" for column in (
-        "kernels, mean", "slowest kernel", "training steps, mean"))
+    bars_of = [measured[SUMMARY[column]] for column in ("kernels, mean", "slowest kernel", "training steps, mean")]
+    mean, slowest, steps = (bar.show(bar.measured).split()[0] for bar in bars_of)
     return "\n".join([
         how(main), "", *rows(main, IN_README),
         f"Over all kernels the mean ratio is {mean} and the worst {slowest}; over training steps the mean is {steps}.",

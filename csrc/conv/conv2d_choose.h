@@ -60,7 +60,8 @@ static conv_method conv_choose(const fnn_window *g, conv_result result)
     case CONV_DW:
         if (conv_dw_is_winograd(g)) return CONV_WINOGRAD;
         /* fall through */
-    case CONV_DW_EXACT:                         /* dw once more, where Winograd's was not finite */
+    case CONV_DW_EXACT:                         /* dw once more, where Winograd's was not
+                                                   finite or not exact */
         if (conv_is_depthwise(g)) return CONV_DIRECT;
         if (conv_dw_is_taps(g)) return CONV_TAPS;
         break;

@@ -164,6 +164,7 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
     conv_offsets(offset, g, f);
     REAL *frames = fnn_scratch_alloc((Cg * f.rows * f.length + SLACK) * sizeof(REAL));
     REAL *out = fnn_scratch_alloc(4 * ldo * sizeof(REAL));
+    /* image and group: its channels in frames */
     for (fnn_size nh = begin; nh < end; nh++) {
         const fnn_size n = nh / g->G, h = nh % g->G;
         for (fnn_size c = 0; c < Cg; c++)
@@ -176,6 +177,7 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
                     .dilation = g->dw, .b = args->b ? ((const REAL *)args->b)[k] : 0, .least = least });
             continue;
         }
+        /* runs of rows, while they are in the cache, by four filters, or what is left */
         for (fnn_size p0 = 0; p0 < P; p0 += run)
             for (fnn_size k = h * Kg, filters; k < (h + 1) * Kg; k += filters) {
                 const fnn_size left = (h + 1) * Kg - k, rows = fnn_min(run, P - p0);
@@ -183,6 +185,7 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
                 FN(tap_sum)(filters, out, ldo, frames + p0 * g->sh * f.length, (const REAL *)args->w + k * taps, offset,
                             taps, args->b ? (const REAL *)args->b + k : NULL,
                             (rows - 1) * f.length + (Q - 1) * g->sw + 1, 0);
+                /* from rows of frames to rows of y */
                 for (fnn_size filter = 0; filter < filters; filter++)
                     for (fnn_size p = 0; p < rows; p++) {
                         /* y[n, k + filter, p0 + p, :] */

@@ -271,15 +271,18 @@ static void FN(pixels_filters_block)(void *ctx, fnn_size begin, fnn_size end)
     REAL *out = fnn_scratch_alloc(args->sw * 2 * out_half * sizeof(REAL));
     /* dx: [column phase][filter][pixel] */
     REAL *apart = args->of ? fnn_scratch_alloc(args->sw * VL * pixels * sizeof(REAL)) : NULL;
+    /* panels of filters */
     for (fnn_size kb = begin; kb < end; kb++) {
         const fnn_size k = args->h * Kg + kb * WINO_NR, filters = fnn_min(WINO_NR, Kg - kb * WINO_NR);
         const fnn_size nv = filters > VL ? 2 : 1;
         REAL bias[PIXELS_ROOM] = { 0 };
         for (fnn_size l = 0; args->bias && l < filters; l++)
             bias[l] = args->bias[k + l];
+        /* phases down, of which y has one; those across are computed side by side */
         for (fnn_size a = 0; a < args->sh; a++) {
             for (fnn_size b = 0; b < args->sw; b++)
                 FN(pixels_panel)(args, out + b * 2 * out_half, kb, nv, bias, a * args->sw + b);
+            /* of each image a vector of filters at a time goes to its place */
             for (fnn_size n = 0; n < args->images; n++)
                 for (fnn_size l = 0; l < filters; l += VL) {
                     const REAL *from = out + l / VL * out_half + n * pixels * VL;
@@ -307,6 +310,7 @@ static void FN(pixels_taps)(const FN(pixels_args) *args, fnn_size *offset, fnn_s
     const fnn_window *g = args->g, *of = args->of ? args->of : g;
     fnn_size t = 0;
     *phase_begin++ = 0;
+    /* phase by phase, down and across; in each, channel by channel, the taps that belong to it */
     for (fnn_size a = 0; a < args->sh; a++)
         for (fnn_size b = 0; b < args->sw; b++, *phase_begin++ = t)
             for (fnn_size c = 0; c < g->C / g->G; c++)

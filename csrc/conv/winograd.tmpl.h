@@ -181,6 +181,7 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size most = fnn_min(H, (args->row_end - args->row) * WINO_OUT + 2) * W;
     REAL *pixels = fnn_scratch_alloc(most * VL * sizeof(REAL));
     REAL *slice = args->sums ? args->sums + begin / args->grain * args->sums_step : NULL;
+    /* vectors of channels */
     for (fnn_size group = begin; group < end; group++) {
         const fnn_size c = group * VL, block = args->dy ? c / channels * channels : 0, lanes = fnn_min(VL, g->C - c);
         fnn_size panel[WINO_SETS] = { 0 };
@@ -190,6 +191,7 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
             walk.step[set] = args->dy ? fnn_min(channels, args->pitch - block) : VL;
             walk.left[set] = args->dy ? args->tiles[set] : 0;
         }
+        /* image by image: its pixels, VL channels side by side */
         for (fnn_size row = args->row, next; row < args->row_end; row = next) {
             const fnn_size n = row / down, ti_begin = row % down;   /* rows of tiles of image n */
             const fnn_size ti_end = fnn_min(down, ti_begin + args->row_end - row);
@@ -206,6 +208,7 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
                 FN(wino_tally)(args->tallies + group * WINO_TALLIES * VL, pixels, first, fnn_max(first, fresh), last, g,
                                0);
             }
+            /* tile by tile, each to its place in every set that it is in */
             for (fnn_size ti = ti_begin; ti < ti_end; ti++)
                 for (fnn_size tj = 0; tj < cut.across; tj++) {
                     for (int set = 0; set < cut.sets; set++) {

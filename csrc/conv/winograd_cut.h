@@ -10,8 +10,8 @@
  *            panel  two vectors of filters, NR = 2 VL: 32 floats with AVX-512
  *            kinds  of points: 0, 1, -1 are the first, infinity the second, i the third
  *            set    of a product: all the tiles that have its points; see wino_cut
- * Constants  "timed", "bound", "chosen": as in conv2d_choose.h. The cases are in
- *            docs/kernels/winograd.md.
+ * Constants  "bound", "chosen": as in conv2d_choose.h. "timed": the best of several that were timed
+ *            on layers of ResNet and VGG; these times were not kept.
  */
 #ifndef FASTNN_WINOGRAD_CUT_H
 #define FASTNN_WINOGRAD_CUT_H
@@ -106,6 +106,8 @@ enum {
                                through is measured, too */
     WINO_DROWN_DW = 256,    /* the same beside those of a tap of dw, over all tiles; chosen, and
                                measured */
+    WINO_LOPSIDED_FEW = 4,  /* where more than a quarter of the channels, or of the filters, are
+                               lopsided, all of dw is summed directly; chosen */
     WINO_DROWNED = 16384,   /* how far a tap of dw may be below what its channel and filter have
                                added up; chosen: of normal numbers one tap in 600 is */
     WINO_DROWNED_FEW = 32,  /* where more than one tap in so many is, all of dw is summed directly;
@@ -132,6 +134,7 @@ enum {
 
 /* ---- whether it serves and pays -------------------------------------------------------------- */
 enum {
+    WINO_DOWN = 1 << 16,    /* outputs down an image; bound: of scratch memory */
     WINO_ACROSS = 512,  /* tiles in a row of an image; bound: with WINO_SLICES 3 MiB of sums in
                            double precision */
     WINO_V_MOST = 61440 /* tiles times channels in a band; bound: V is 11 MiB of floats, 22 of
@@ -142,7 +145,7 @@ enum {
 static inline int wino_serves(const fnn_window *g)
 {
     return g->R == 3 && g->S == 3 && g->sh == 1 && g->sw == 1 && g->dh == 1 && g->dw == 1 && g->G == 1
-        && g->N > 0 && g->K > 0 && g->C > 0 && g->P <= 1 << 16 && g->Q <= WINO_ACROSS * WINO_OUT;
+        && g->N > 0 && g->K > 0 && g->C > 0 && g->P <= WINO_DOWN && g->Q <= WINO_ACROSS * WINO_OUT;
 }
 
 /* Operations of a transform, counted. They run at the speed of multiply-adds, but for loads and

@@ -14,7 +14,8 @@
  *            cache until G^T dU G has been added to dw.
  * Errors     Channels and filters with elements that outweigh all others are noticed and summed
  *            directly; so is all of dw where large pixels and large upstream gradients drown a tap
- *            that does not multiply them with each other: winograd_error.tmpl.h.
+ *            that does not multiply them with each other: winograd_error.tmpl.h. At the end each
+ *            tap that is far smaller than what was added up for it is summed directly.
  * Infinity   If a sum is not finite, all of dw is computed by another method.
  * Threads    Where there are many blocks and panels, threads share them. Else they share the bands,
  *            in parts with a partial sum each. Parts are cut by size and added in order.
@@ -59,6 +60,7 @@ static void FN(wino_dm_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_window *g = args->g;
     const fnn_size P = g->P, Q = g->Q, down = args->cut.down, step = FN(wino_dm_step)(args);
     REAL *pixels = fnn_scratch_alloc(fnn_min(P, (args->row_end - args->row) * WINO_OUT) * Q * VL * sizeof(REAL));
+    /* vectors of filters */
     for (fnn_size group = begin; group < end; group++) {
         const fnn_size k = group * VL, lanes = fnn_max(0, fnn_min(VL, g->K - k));
         FN(wino_walk) walk = { 0 };
@@ -66,6 +68,7 @@ static void FN(wino_dm_block)(void *ctx, fnn_size begin, fnn_size end)
             walk.next[set] = args->dm + k / WINO_NR * args->tiles[set] * WINO_NR + k % WINO_NR;
             walk.step[set] = WINO_NR;
         }
+        /* image by image: its upstream gradients, VL filters side by side */
         for (fnn_size row = args->row, next; row < args->row_end; row = next) {
             const fnn_size n = row / down, ti_begin = row % down;
             const fnn_size ti_end = fnn_min(down, ti_begin + args->row_end - row);
@@ -74,6 +77,7 @@ static void FN(wino_dm_block)(void *ctx, fnn_size begin, fnn_size end)
                            (last - first) * Q);
             FN(wino_tally)(args->tallies + (fnn_ceil_div(g->C, VL) + group) * WINO_TALLIES * VL, pixels, first, first,
                            last, g, 1);
+            /* tile by tile */
             for (fnn_size ti = ti_begin; ti < ti_end; ti++)
                 for (fnn_size tj = 0; tj < args->cut.across; tj++) {
                     const FN(wino_place) place = FN(wino_next)(&walk, &args->cut, ti, tj);
@@ -280,7 +284,7 @@ static int FN(wino_dw_mend)(const FN(wino_args) *args, REAL *dw)
                                                                    g, 0);
     const fnn_size filter_count = FN(wino_find_lopsided_channels)(
         filters, args->tallies + fnn_ceil_div(g->C, VL) * WINO_TALLIES * VL, step, parts, args->dy, g->K, g, 1);
-    const int few = 4 * channel_count <= g->C && 4 * filter_count <= g->K;
+    const int few = WINO_LOPSIDED_FEW * channel_count <= g->C && WINO_LOPSIDED_FEW * filter_count <= g->K;
     if (few && channel_count + filter_count > 0) {
         FN(wino_direct_dw_args) direct = { dw, args->dy, args->x, channels, filters, g };
         fnn_parallel_for(g->C, 1, FN(wino_direct_dw_block), &direct);

@@ -518,7 +518,8 @@ static double FN(wino_least_joint)(const REAL *dy, const REAL *x, fnn_size dy_st
     double joints[WINO_JOINTS][10] = { { 0 } }, least = INFINITY, whole = 0;
     const fnn_size rows = g->N * fnn_ceil_div(g->P, WINO_OUT);
     FN(wino_joint_args) args = { x, dy, g, x_step, dy_step, joints[0], fnn_min(rows, WINO_JOINTS) };
-    fnn_parallel_for(args.parts, fnn_max(1, 200 / fnn_ceil_div(g->Q, WINO_OUT)), FN(wino_joint_block), &args);
+    fnn_parallel_for(args.parts, fnn_max(1, WINO_BLOCK_TILES / fnn_ceil_div(g->Q, WINO_OUT)),
+                     FN(wino_joint_block), &args);
     for (int sum = 0; sum < 10; sum++) {
         double all = 0;
         for (fnn_size part = 0; part < args.parts; part++)
@@ -598,19 +599,21 @@ static void FN(wino_drowned_block)(void *ctx, fnn_size begin, fnn_size end)
             FN(wino_add_reach)(args, drowned->dw, k);
         else if (drowned->counts[k] == 0)
             continue;
-        for (fnn_size c = 0; c < C; c += VL) {
-            const fnn_size c_end = fnn_min(C, c + VL);
-            const REAL *restrict reach = args->reach + k * C, *restrict least = args->least_dw + k * C;
+        const REAL *restrict reach = args->reach + k * C, *restrict least = args->least_dw + k * C;
+        /* VL channels at a time: mostly there is nothing in them */
+        for (fnn_size c0 = 0; c0 < C; c0 += VL) {
+            const fnn_size c_end = fnn_min(C, c0 + VL);
             int any = 0;
-            for (fnn_size i = c; i < c_end; i++)
-                any |= least[i] < reach[i] * share;
-            for (fnn_size i = c; any && i < c_end; i++)
-                for (fnn_size tap = 0; tap < 9 && least[i] < reach[i] * share; tap++) {
-                    REAL *dw = drowned->dw + (k * C + i) * 9 + tap;
-                    if (!(r_abs(*dw) < reach[i] * share))
+            for (fnn_size c = c0; c < c_end; c++)
+                any |= least[c] < reach[c] * share;
+            /* each of their taps */
+            for (fnn_size c = c0; any && c < c_end; c++)
+                for (fnn_size tap = 0; tap < 9 && least[c] < reach[c] * share; tap++) {
+                    REAL *dw = drowned->dw + (k * C + c) * 9 + tap;
+                    if (!(r_abs(*dw) < reach[c] * share))
                         continue;
                     if (drowned->sums)
-                        *dw = FN(wino_tap_of_dw)(args->dy, args->x, args->g, k, i, tap / 3, tap % 3);
+                        *dw = FN(wino_tap_of_dw)(args->dy, args->x, args->g, k, c, tap / 3, tap % 3);
                     else
                         drowned->counts[k]++;
                 }
@@ -623,17 +626,17 @@ static void FN(wino_drowned_block)(void *ctx, fnn_size begin, fnn_size end)
 static int FN(wino_sum_drowned)(REAL *dw, const FN(wino_args) *args)
 {
     const fnn_window *g = args->g;
-    const fnn_size size = g->K * (fnn_size)sizeof(fnn_size), grain = fnn_max(1, PARTS_COPY / (9 * g->C));
+    const fnn_size size = g->K * (fnn_size)sizeof(fnn_size);
     fnn_size count = 0;
     FN(wino_drowned_args) drowned = { dw, args, fnn_scratch_alloc(size), 0 };
     memset(drowned.counts, 0, size);
-    fnn_parallel_for(g->K, grain, FN(wino_drowned_block), &drowned);
+    fnn_parallel_for(g->K, fnn_max(1, PARTS_COPY / (9 * g->C)), FN(wino_drowned_block), &drowned);
     for (fnn_size k = 0; k < g->K; k++)
         count += drowned.counts[k];
     const int few = count <= g->K * g->C * 9 / WINO_DROWNED_FEW;
     drowned.sums = 1;
     if (count > 0 && few)
-        fnn_parallel_for(g->K, fnn_max(1, grain / 8), FN(wino_drowned_block), &drowned);
+        fnn_parallel_for(g->K, 1, FN(wino_drowned_block), &drowned);
     fnn_scratch_free(drowned.counts);
     return few;
 }

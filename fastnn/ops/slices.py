@@ -247,7 +247,7 @@ DIAGONAL = shape_op(
         Sample("square", (draw("square", 4, 4),), {"offset": 0, "dims": (0, 1)}),
         Sample("odd", (draw("odd", 3, 2, 5),), {"offset": 1, "dims": (0, 2)}),
         Sample("below", (draw("below", 2, 5, 3),), {"offset": -2, "dims": (1, 2)}),
-        Sample("turned", (draw("turned", 5, 3),), {"offset": 1, "dims": (1, 0)}),
+        Sample("transposed", (draw("transposed", 5, 3),), {"offset": 1, "dims": (1, 0)}),
         Sample("nothing", (draw("nothing", 2, 3),), {"offset": 7, "dims": (0, 1)}),
     ],
     errors=(

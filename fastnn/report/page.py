@@ -81,7 +81,8 @@ font-variant-numeric:tabular-nums}
 .key img{border-radius:2px}
 .stack{display:grid;gap:24px}
 
-/* shadows at the edges where there is more to scroll to: covers that move with the content hide fixed ones */
+/* shadows at the edges where there is more to scroll to: covers that move with the content hide
+fixed ones */
 .scroll{overflow-x:auto;scrollbar-width:thin;background:
 linear-gradient(90deg,var(--fnn-paper) 30%,transparent) 0 0/40px 100%,
 linear-gradient(270deg,var(--fnn-paper) 30%,transparent) 100% 0/40px 100%,

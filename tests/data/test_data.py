@@ -447,8 +447,8 @@ def test_spirals_without_noise_turn_once():
     assert np.bincount(y).tolist() == [101, 101, 100]
     radius = np.hypot(*x.T)
     assert radius.min() == 0 and abs(radius.max() - 1) < 1e-6
-    turns = (np.arctan2(x[:, 1], x[:, 0]) / (2 * np.pi) - y / 3 - radius)[radius > 0]
-    assert np.abs(turns - np.round(turns)).max() < 1e-5
+    rounds = (np.arctan2(x[:, 1], x[:, 0]) / (2 * np.pi) - y / 3 - radius)[radius > 0]
+    assert np.abs(rounds - np.round(rounds)).max() < 1e-5
 
 
 @pytest.mark.parametrize("make", [moons, spirals])

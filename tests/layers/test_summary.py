@@ -142,7 +142,7 @@ def test_attention(kdim, vdim):
 def test_workspace():
     """Copies of filters for convolution's backward, positions for embedding's, gates for LSTM's.
 
-    The largest: they take turns.
+    The largest: they alternate.
     """
     conv, table = nn.Conv2d(16, 32, 3, padding=1), nn.Embedding(1000, 4)
     row, = rows_of(conv, (16, 28, 28))

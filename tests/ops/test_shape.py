@@ -157,10 +157,10 @@ def test_gradients_that_lie_side_by_side_are_not_copied(bound, dim):
     np.testing.assert_array_equal(joined, whole)
     assert np.shares_memory(joined, whole)
     # anything else is copied: another order, a piece from elsewhere, one that is missing, one that
-    # is turned round
-    copy, missing, turned = pieces[0].copy(), None, pieces[0][..., ::-1]
+    # is flipped
+    copy, missing, flipped = pieces[0].copy(), None, pieces[0][..., ::-1]
     for others in ([*pieces[1:], pieces[0]], [copy, *pieces[1:]], [*pieces[:-1], missing], [pieces[0]] * len(pieces),
-                   [turned, *pieces[1:]], [p[..., ::-1] for p in pieces]):
+                   [flipped, *pieces[1:]], [p[..., ::-1] for p in pieces]):
         (joined,) = backward(tuple(others), (whole.shape,), **attrs)
         put = [np.zeros_like(copy) if p is None else p for p in others]
         np.testing.assert_array_equal(joined, np.stack(put, dim) if bound else np.concatenate(put, dim))

@@ -74,4 +74,4 @@ def test_links_lead_somewhere(page):
 @needs_sources
 def test_the_two_commands_come_first():
     commands = re.findall(r"^python3 -m venv .*$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
-    assert [command.rsplit("-m ", 1)[1] for command in commands] == ["fastnn", "pytest"]
+    assert [command.rsplit("-m ", 1)[1] for command in commands] == ["fastnn", "pytest -n 2"]

@@ -515,7 +515,7 @@ def test_state_that_is_loaded_in_place_is_put_back(tmp_path):
     Run().fit(path, epochs=1, more=[InPlace(1.0), InPlace(1.0)])
     other = [InPlace(2.0), InPlace(2.0)]
     other[1].__class__ = type("InPlace", (Refuses,), {})
-    with pytest.raises(nn.FileError, match="callbacks.*I do not like it"):
+    with pytest.raises(nn.FileError, match=r"callbacks.*I do not like it"):
         Run().fit(path, epochs=2, more=other)
     assert [one.all() for one in other] == [InPlace(2.0).all()] * 2
 
