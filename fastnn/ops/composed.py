@@ -15,7 +15,7 @@ from .arithmetic import add, div, maximum, minimum, mul, sub
 from .checks import need_float, renamed
 from .clone import clone, to
 from .compare import eq, floor, gt, le
-from .elementary import abs, clamp, exp, log1p, neg, pow
+from .elementary import abs, clamp, exp, expm1, log1p, neg, pow
 from .indexing import where
 from .reduce import norm, one_axis
 from .repeat import broadcast_tensors
@@ -411,12 +411,13 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     ----------
     input : Tensor of any shape, float32 or float64
     alpha : float
-        Above 0.
+        Other than 0. Where it is negative, the exponential goes down without end below 0; of
+        infinity the result is the limit, x.
     inplace : accepted for PyTorch's sake
 
     Raises
     ------
-    RangeError : if alpha is not above 0.
+    RangeError : if alpha is 0.
     DTypeError : if input is not floating point.
 
     Cost: an exp an element, in three passes.
@@ -429,9 +430,13 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     tensor([-2.,  3.])
     """
     need_float("celu", input=input._data)
-    if not alpha > 0:
-        raise RangeError(who="celu", expected="alpha > 0", got=alpha)
-    return mul(elu(div(input, alpha)), alpha)
+    if alpha == 0:
+        raise RangeError(who="celu", expected="alpha other than 0", got=alpha)
+    if math.isinf(alpha):
+        return clone(input)
+    if alpha > 0:
+        return mul(elu(div(input, alpha)), alpha)
+    return where(gt(input, 0), input, mul(expm1(div(input, alpha)), alpha))
 
 
 def softmin(input: Tensor, dim: int | None = None, dtype: Any = None, **numpy: Unpack[Numpy]) -> Tensor:

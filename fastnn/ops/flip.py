@@ -15,7 +15,7 @@ from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor
 from .clone import clone
 from .permute import transpose
-from .shape_op import axis, draw, shape_op, sizes_of
+from .shape_op import axis, draw, shape_op, sizes_of, slice_axis
 
 __all__ = ["flip", "roll", "rot90"]
 
@@ -35,7 +35,8 @@ def flip(input: Tensor, *along: Any, dims: int | Sequence[int] | None = None) ->
     >>> nn.functional.flip(nn.tensor([1.0, 2.0, 3.0]), 0)
     tensor([3., 2., 1.])
     """
-    return apply(FLIP, input, dims=tuple(axis("flip", d, input.ndim) for d in sizes_of(along, dims, "flip")))
+    flipped = tuple([axis("flip", d, input.ndim) for d in sizes_of(along, dims, "flip")])
+    return apply(FLIP, input, dims=flipped if input.ndim or len(flipped) > 1 else ())
 
 
 def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
@@ -60,14 +61,15 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
     tensor([3., 1., 2.])
     """
     if dims is None:
+        shift = shifts[0] if isinstance(shifts, (tuple, list)) and len(shifts) == 1 else shifts
         # int refuses a tuple at run time, in words of its own
-        return apply(ROLL, input, shifts=int(shifts), dims=None)    # type: ignore[arg-type]
+        return apply(ROLL, input, shifts=int(shift), dims=None)     # type: ignore[arg-type]
     by = (shifts,) if isinstance(shifts, int) else tuple(shifts)
     along = (dims,) if isinstance(dims, int) else tuple(dims)
     if len(by) != len(along):
         raise ShapeError("needs one shift per dimension", who="roll",
                          got=f"{len(by)} shifts for {len(along)} dimensions")
-    return apply(ROLL, input, shifts=by, dims=tuple(axis("roll", d, input.ndim) for d in along))
+    return apply(ROLL, input, shifts=by, dims=tuple(slice_axis("roll", d, input.ndim) for d in along))
 
 
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import apply
+from ..autograd import apply, stepped
 from ..creation import zeros
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
@@ -67,7 +67,7 @@ def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode:
 
     Raises
     ------
-    ShapeError : if mode and shape do not fit, or a size is below 1.
+    ShapeError : if mode and shape do not fit, or a size is below 1, or below 0 with "area".
     RangeError : for an unknown mode, or align_corners or antialias where there is none.
     DTypeError : if input is not floating point, or neither or both of size and scale_factor stand.
 
@@ -97,7 +97,11 @@ def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode:
     if antialias and mode not in ("bilinear", "bicubic"):
         raise RangeError(who="interpolate", expected="antialias only with bilinear and bicubic", got=repr(mode))
     space = input.shape[2:]
-    sizes, scales = sizes_and_scales(space, size, scale_factor, bool(recompute_scale_factor) or mode == "area")
+    recompute = bool(recompute_scale_factor) or mode == "area"
+    sizes, scales = sizes_and_scales(space, size, scale_factor, recompute, int(mode != "area"))
+    if 0 in sizes:                                  # areas that cover nothing, as in PyTorch
+        need_float("interpolate", input=input._data)
+        return stepped("interpolate", np.empty((*input.shape[:2], *sizes), input.dtype), input)
     if len(space) == 2:
         return resample(input, sizes, (way, way), aligned, scales, bool(antialias))
     N, C = input.shape[:2]
@@ -150,8 +154,10 @@ def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None)
 
 # ---- what the functions share --------------------------------------------------------------------
 def sizes_and_scales(space: tuple[int, ...], size: Any, scale_factor: Any,
-                     recompute: bool) -> tuple[tuple[int, ...], tuple[float | None, ...]]:
-    """The sizes of the output, and the scale factors that count for places, or None."""
+                     recompute: bool, least: int) -> tuple[tuple[int, ...], tuple[float | None, ...]]:
+    """The sizes of the output, at least `least`, and the scale factors that count for places, or
+    None.
+    """
     if (size is None) == (scale_factor is None):
         raise DTypeError("size or scale_factor is needed", who="interpolate",
                          got="neither" if size is None else "both")
@@ -164,11 +170,11 @@ def sizes_and_scales(space: tuple[int, ...], size: Any, scale_factor: Any,
         scales: tuple[float | None, ...] = (None,) * len(space)
     else:
         factors = [float(f) for f in each]
-        if not all(0 < f < math.inf for f in factors):
+        if not all((0 < f or least == f == 0) and f < math.inf for f in factors):
             raise RangeError(who="interpolate", expected="scale_factor > 0", got=scale_factor)
         sizes = tuple([math.floor(n * f) for n, f in zip(space, factors)])
         scales = (None,) * len(space) if recompute else tuple(factors)
-    if any(n < 1 for n in (*sizes, *space)):
+    if any(n < least for n in sizes) or 0 in space:
         raise ShapeError(who="interpolate", expected="sizes >= 1", got=f"{space} to {sizes}")
     return sizes, scales
 

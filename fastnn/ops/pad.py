@@ -11,8 +11,9 @@ from ..autograd import apply
 from ..errors import RangeError, ShapeError
 from ..op import Refusal, Sample
 from ..reference import shape as reference
-from ..tensor import Tensor, number_of, tensor
+from ..tensor import Tensor, number_of, tensor, wrapped
 from .checks import need_array, need_room
+from .indexing import index_select
 from .shape_op import draw, shape_op
 
 __all__ = ["pad"]
@@ -29,7 +30,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         in PyTorch. Negative widths cut.
     mode : "constant", "reflect", "replicate" or "circular"
         The border is `value`; or a mirror image, without the element at the edge; or the element at
-        the edge; or what stands at the other end.
+        the edge; or what stands at the other end, around what negative widths leave.
     value : number, optional
         Default 0; in input's type. Integers drop the fraction, as in PyTorch.
 
@@ -59,11 +60,27 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
             raise ShapeError("more is cut than there is", who="pad", got=f"{tuple(pad)} for shape {input.shape}")
         full = [(max(b, 0), max(a, 0)) for b, a in full]
         if not late:
-            input, cut = input[cut], ...
+            sizes, input, cut = input.shape, input[cut], ...
+            if mode == "circular":
+                input, full = wound(input, full, sizes)
     need_room("pad", [max(n, 0) + b + a for n, (b, a) in zip(input.shape, full)], input.dtype.itemsize)
     padded = apply(PAD, input, widths=tuple(full), mode=mode,
                    value=number_of("pad", 0 if value is None else value, input.dtype))
     return padded if cut is ... else padded[cut]
+
+
+def wound(input: Tensor, widths: list[tuple[int, int]], sizes: Sequence[int]) -> tuple[Tensor, list[tuple[int, int]]]:
+    """A circular border that is wider than what was left of the sizes goes around more than once;
+    the borders that are still to be put.
+    """
+    rest = []
+    for d, ((before, after), n) in enumerate(zip(widths, sizes)):
+        left = input.shape[d]
+        if 0 < left < max(before, after) <= n:
+            input = index_select(input, d, wrapped(np.arange(-before, left + after) % left))
+            before = after = 0
+        rest.append((before, after))
+    return input, rest
 
 
 # ---- the check -----------------------------------------------------------------------------------

@@ -124,6 +124,8 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     if len(come) != len(go) or len(set(come)) < len(come) or len(set(go)) < len(go):
         raise ShapeError(who="movedim", expected="as many destinations as sources, each once",
                          got=(source, destination))
+    if input.ndim == 0:
+        return apply(PERMUTE, input, dims=())
     order = [d for d in range(input.ndim) if d not in come]
     for place, d in sorted(zip(go, come)):
         order.insert(place, d)

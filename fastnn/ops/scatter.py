@@ -25,7 +25,7 @@ from .checks import FLOATS, need_array, need_integers, need_native
 from .indexing import getitem, masked_fill, slice_numbers
 from .repeat import expand
 from .shape import reshape
-from .shape_op import axis, draw
+from .shape_op import axis, draw, slice_axis
 
 __all__ = ["diagonal_scatter", "index_add", "index_copy", "index_fill", "index_put", "index_reduce", "masked_scatter",
            "put", "scatter", "scatter_add", "scatter_reduce", "select_scatter", "slice_scatter", "take"]
@@ -389,7 +389,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     tensor([[0., 0.],
             [1., 1.]])
     """
-    d = axis("select_scatter", dim, input.ndim)
+    d = slice_axis("select_scatter", dim, input.ndim)
     n = input.shape[d]
     if not -n <= index < n:
         raise RangeError(who="select_scatter", expected=f"{-n} <= index < {n}", got=index)
@@ -413,7 +413,7 @@ def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = 
     >>> nn.slice_scatter(nn.zeros(4), nn.ones(2), start=2)
     tensor([0., 0., 1., 1.])
     """
-    d = axis("slice_scatter", dim, input.ndim)
+    d = slice_axis("slice_scatter", dim, input.ndim)
     if not step > 0:
         raise RangeError(who="slice_scatter", expected="step > 0", got=step)
     key = (*[slice(None)] * d, slice(start, end, step))

@@ -15,7 +15,7 @@ from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor
 from .checks import renamed
 from .clone import to
-from .shape_op import axis, draw, shape_op, sizes_of
+from .shape_op import axis, draw, shape_op, sizes_of, slice_axis
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -84,9 +84,9 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     >>> nn.functional.flatten(nn.ones(2, 3, 4), 1).shape
     (2, 12)
     """
+    start, end = axis("flatten", start_dim, input.ndim), axis("flatten", end_dim, input.ndim)
     if input.ndim == 0:
         return reshape(input, 1)
-    start, end = axis("flatten", start_dim, input.ndim), axis("flatten", end_dim, input.ndim)
     if start > end:
         raise RangeError(who="flatten", expected="start_dim <= end_dim", got=(start_dim, end_dim))
     sizes = input._data.shape
@@ -114,7 +114,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     >>> nn.functional.unflatten(nn.ones(2, 12), 1, (3, -1)).shape
     (2, 3, 4)
     """
-    d = axis("unflatten", dim, input.ndim)
+    d = slice_axis("unflatten", dim, input.ndim)
     sizes = tuple(sizes)
     if -1 in sizes:
         rest = -int(np.prod(sizes))

@@ -17,19 +17,29 @@ from ..op import Op, Sample, register, seeded
 from ..reference import shape as reference
 from .checks import need_array
 
-__all__ = ["array_check", "axis", "draw", "shape_op", "sizes_of"]
+__all__ = ["array_check", "axis", "draw", "shape_op", "sizes_of", "slice_axis"]
 
 
 def axis(who: str, dim: Any, ndim: int) -> int:
-    """The number of a dimension counted from the front; RangeError if there is none such."""
+    """The number of a dimension counted from the front; RangeError if there is none such. A tensor
+    without dimensions lets 0 and -1 pass, as in PyTorch.
+    """
     try:
         d = dim.__index__()
     except AttributeError:
         raise DTypeError(who=who, expected="dim as an int", got=repr(dim)) from None
-    if not -ndim <= d < max(ndim, 1):
-        expected = f"{-ndim} <= dim < {ndim}" if ndim else "a tensor with dimensions"
-        raise RangeError(f"dimension {d} does not exist", who=who, expected=expected)
-    return d % ndim if ndim else 0
+    bound = ndim or 1
+    if not -bound <= d < bound:
+        raise RangeError(f"dimension {d} does not exist", who=who, expected=f"{-bound} <= dim < {bound}")
+    return d % bound
+
+
+def slice_axis(who: str, dim: Any, ndim: int) -> int:
+    """As axis, of a tensor that is to be cut into slices: one without dimensions has none."""
+    d = axis(who, dim, ndim)
+    if ndim == 0:
+        raise RangeError(f"dimension {dim} does not exist", who=who, expected="a tensor with dimensions", got=())
+    return d
 
 
 def sizes_of(args: Sequence[Any], named: Any = None, who: str = "") -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from .checks import need_integers, need_room, renamed, single
 from .indexing import getitem, index_select
 from .permute import movedim
 from .shape import reshape
-from .shape_op import axis, draw, shape_op
+from .shape_op import axis, draw, shape_op, slice_axis
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -43,8 +43,8 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     >>> nn.tensor([[1.0, 2.0], [3.0, 4.0]]).select(1, 0)
     tensor([1., 3.])
     """
-    d = axis("select", dim, input.ndim)
-    n = input.shape[d] if input.ndim else 0
+    d = slice_axis("select", dim, input.ndim)
+    n = input.shape[d]
     if not -n <= index < n:
         raise RangeError(who="select", expected=f"{-n} <= index < {n}", got=index)
     return getitem(input, (*[slice(None)] * d, int(index)))
@@ -69,8 +69,8 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     >>> nn.arange(6).narrow(0, 1, 3)
     tensor([1, 2, 3])
     """
-    d = axis("narrow", dim, input.ndim)
-    n = input.shape[d] if input.ndim else 0
+    d = slice_axis("narrow", dim, input.ndim)
+    n = input.shape[d]
     begin = start + n if start < 0 else start
     if not (0 <= begin and 0 <= length and begin + length <= n):
         raise RangeError(who="narrow", expected=f"start and length within the {n} slices", got=(start, length))
@@ -227,7 +227,7 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, ou
                                  **renamed("repeat_interleave", numpy, dim=dim))
     if dim is None:
         input, dim = reshape(input, -1), 0
-    d = axis("repeat_interleave", dim, input.ndim)
+    d = slice_axis("repeat_interleave", dim, input.ndim)
     counts = np.asarray(getattr(repeats, "_data", repeats))
     need_integers("repeat_interleave", repeats=counts)
     n = input.shape[d]

@@ -17,6 +17,7 @@ from .indexing import gather, getitem
 from .reduce import one_axis
 from .repeat import broadcast_tensors
 from .shape import reshape
+from .shape_op import slice_axis
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -265,7 +266,7 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     """
     if numpy:
         return unique(input, sorted, return_inverse, return_counts, **renamed("unique", numpy, dim=dim))
-    axis = None if dim is None else one_axis("unique", input.ndim, dim)
+    axis = None if dim is None else slice_axis("unique", dim, input.ndim)
     x = input._data
     values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False)
     shape = x.shape if axis is None else (x.shape[axis],)

@@ -14,7 +14,7 @@ from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor
 from .checks import renamed, single
 from .indexing import getitem
-from .shape_op import axis, draw, shape_op
+from .shape_op import axis, draw, shape_op, slice_axis
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -56,7 +56,7 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
     """
     if numpy:
         return split(tensor, split_size_or_sections, **renamed("split", numpy, dim=dim))
-    d = axis("split", dim, tensor.ndim)
+    d = slice_axis("split", dim, tensor.ndim)
     total = tensor.shape[d]
     if isinstance(split_size_or_sections, (tuple, list)):
         sections = list(split_size_or_sections)
@@ -96,7 +96,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0, **numpy: Unpack[Numpy]) -> t
         return chunk(input, chunks, **renamed("chunk", numpy, dim=dim))
     if chunks < 1:
         raise RangeError(who="chunk", expected="at least 1 chunk", got=chunks)
-    return split(input, max(1, -(-input.shape[axis("chunk", dim, input.ndim)] // chunks)), dim)
+    return split(input, max(1, -(-input.shape[slice_axis("chunk", dim, input.ndim)] // chunks)), dim)
 
 
 def unbind(input: Tensor, dim: int = 0, **numpy: Unpack[Numpy]) -> tuple[Tensor, ...]:

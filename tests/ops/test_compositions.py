@@ -51,7 +51,8 @@ CASES = [
     ("sort", [M], {"dim": 0}), ("sort", [M], {"descending": True}), ("argsort", [M], {}),
     ("topk", [M], {"k": 2}), ("topk", [M], {"k": 2, "dim": 0, "largest": False}), ("topk", [M], {"k": 0}),
     ("hardshrink", [M], {}), ("softshrink", [M], {"lambd": 0.2}), ("tanhshrink", [M], {}),
-    ("celu", [M], {"alpha": 0.5}),
+    ("celu", [M], {"alpha": 0.5}), ("celu", [M], {"alpha": -1.0}), ("celu", [M * 3], {"alpha": -0.5}),
+    ("celu", [np.array([-np.inf, np.inf, 0.0, -0.0])], {"alpha": -2.0}),
     ("threshold", [M], {"threshold": 0.2, "value": -1.0}), ("softmin", [M], {"dim": 0}),
     ("cumprod", [M], {"dim": 1}), ("cumprod", [M * LESS], {"dim": 0}), ("cumprod", [M * 0], {"dim": 1}),
     ("logaddexp2", [M, V], {}), ("logcumsumexp", [M], {"dim": 1}), ("logcumsumexp", [A * 300], {"dim": 0}),
@@ -249,6 +250,15 @@ def test_in_place(torch):
 I2, T2, T3 = nn.tensor([[1, 2]]), nn.ones(2, 3), nn.ones(2, 3, 4)
 
 
+def test_celu_of_an_infinite_alpha_is_its_limit():
+    """PyTorch has NaN below 0: 0 times infinity."""
+    x = nn.tensor([-2.0, 0.0, 3.0], requires_grad=True)
+    for alpha in (np.inf, -np.inf):
+        y = F.celu(x, alpha)
+        assert y.tolist() == [-2, 0, 3] and nn.autograd.grad(y.sum(), x)[0].tolist() == [1, 1, 1]
+        assert F.celu(x, 1e20 * np.sign(alpha))[0].item() == -2
+
+
 @pytest.mark.parametrize("call, error, words", [
     (lambda: F.addmm(T2, T2, T2), nn.ShapeError, ("addmm", "(2, 3)", "3 and 2")),
     (lambda: F.addmm(nn.ones(3, 1, 1), T2, T2.T), nn.ShapeError, ("addmm", "broadcasts to (2, 2)", "(3, 1, 1)")),
@@ -321,7 +331,7 @@ I2, T2, T3 = nn.tensor([[1, 2]]), nn.ones(2, 3), nn.ones(2, 3, 4)
     (lambda: F.local_response_norm(T2, 1), nn.ShapeError, ("local_response_norm", "(2, 3)")),
     (lambda: F.hardshrink(I2), nn.DTypeError, ("hardshrink", "int64")),
     (lambda: F.softshrink(T2, -1.0), nn.RangeError, ("softshrink", "lambd >= 0", "-1.0")),
-    (lambda: F.celu(T2, 0.0), nn.RangeError, ("celu", "alpha > 0", "0.0")),
+    (lambda: F.celu(T2, 0.0), nn.RangeError, ("celu", "alpha other than 0", "0.0")),
     (lambda: F.softmin(T2, 2), nn.ShapeError, ("softmin", "dim from -2 to 1")),
     (lambda: F.sort(T2, 2), nn.RangeError, ("sort", "dimension 2")),
     (lambda: F.topk(T2, 4), nn.RangeError, ("topk", "at most 3", "4")),

@@ -43,6 +43,29 @@ def test_like_torch(torch, mode, x, dtype):
                         recompute_scale_factor=again, **attrs)
 
 
+@pytest.mark.parametrize("shape, sizes", [((1, 2, 5), (0, (0,))), ((2, 3, 3, 4), (0, (0, 2), (2, 0))),
+                                          ((1, 2, 2, 3, 4), (0, (0, 1, 1), (1, 0, 2))), ((0, 2, 3, 4), (0,)),
+                                          ((1, 0, 3, 4), (0,)), ((1, 2, 0), (0, 2)), ((1, 2, 3, 4), (-1, (0, -1)))])
+def test_areas_of_nothing_like_torch(torch, shape, sizes):
+    """No other mode takes a size of 0. PyTorch gives no gradient of it; it is 0."""
+    modes = ("area", "nearest", "nearest-exact", {3: "linear", 4: "bilinear", 5: "trilinear"}[len(shape)])
+    calls = [{"size": size} for size in sizes] + [{"scale_factor": f} for f in (0.1, 0.3, 0.0, -1.0)]
+    for mode in modes:
+        for attrs in calls:
+            x, made = nn.tensor(np.ones(shape), requires_grad=True), []
+            for function, t in ((torch.nn.functional.interpolate, torch.ones(shape)), (F.interpolate, x)):
+                try:
+                    made.append(tuple(function(t, mode=mode, **attrs).shape))
+                except Exception as error:
+                    made.append(error)
+            theirs, ours = made
+            assert isinstance(theirs, Exception) == isinstance(ours, nn.errors.FastnnError), (mode, attrs, theirs, ours)
+            assert isinstance(ours, Exception) or ours == theirs
+            if isinstance(ours, tuple) and 0 in ours[2:]:
+                F.interpolate(x, mode=mode, **attrs).sum().backward()
+                assert x.grad.shape == shape and not x.grad.data.any()
+
+
 @pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
 @pytest.mark.parametrize("corners", [False, True])
 def test_antialias_like_torch(torch, mode, corners):

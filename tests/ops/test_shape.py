@@ -275,6 +275,35 @@ def test_negative_padding_like_torch(torch, mode, widths):
     compare(*both("pad"), [x], pad=widths, mode=mode, roundings=4)
 
 
+@pytest.mark.parametrize("before, after", [(-2, 4), (-1, 5), (-4, 2), (4, -3), (5, -1), (3, -3), (-2, 3), (2, -3)])
+def test_a_circular_border_goes_around_what_is_left(torch, before, after):
+    """As far as the old size, and more than once; before the first element PyTorch shows memory
+    that nobody wrote.
+    """
+    a = np.arange(1.0, 11).reshape(1, 2, 5)
+    x = nn.tensor(a, requires_grad=True)
+    y = F.pad(x, (before, after), "circular")
+    rest = np.arange(5)[max(0, -before):5 - max(0, -after)]
+    places = rest[np.arange(-max(before, 0), len(rest) + max(after, 0)) % len(rest)]
+    assert np.array_equal(y.data, a[..., places])
+    if before < 0:
+        assert np.array_equal(y.data, torch.nn.functional.pad(torch.tensor(a), (before, after), mode="circular"))
+    upstream = np.random.default_rng(0).standard_normal(y.shape)
+    y.backward(upstream)
+    want = np.zeros_like(a)
+    np.add.at(want, (..., places), upstream)
+    assert np.allclose(x.grad.data, want, rtol=1e-14)
+    images = nn.tensor(np.stack([a, a + 1], -2))            # two directions at once
+    both_ways = F.pad(images, (before, after, -1, 1), "circular")
+    assert np.array_equal(both_ways.data, images.data[..., [1, 1], :][..., places])
+
+
+@pytest.mark.parametrize("widths", [(6, -1), (-1, 6), (-5, 1), (-5, 5), (-6, 0), (6, 0)])
+def test_a_circular_border_needs_something_to_show(widths):
+    with pytest.raises(nn.ShapeError, match=r"^pad: "):
+        F.pad(nn.ones(1, 2, 5), widths, "circular")
+
+
 def test_movedim_takes_several(torch):
     for source, destination in (((0, 2), (1, 0)), ((-1, 0), (0, -1)), ((0, 1, 2), (2, 1, 0))):
         compare(lambda x: F.movedim(x, source, destination), lambda x: torch.movedim(x, source, destination), [X],
