@@ -55,6 +55,7 @@ from .ops.shuffle import *
 from .ops.slices import *
 from .ops.softmax import *
 from .ops.sort import *
+from .ops.special import *
 from .ops.split import *
 from .ops.transcendental import *
 from .ops.triangle import *

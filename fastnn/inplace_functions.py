@@ -41,6 +41,7 @@ __all__ = [
            "floor_",
            "frac_",
            "gcd_",
+           "i0_",
            "index_put_",
            "lcm_",
            "ldexp_",
@@ -101,6 +102,7 @@ fix_ = Tensor.fix_
 floor_ = Tensor.floor_
 frac_ = Tensor.frac_
 gcd_ = Tensor.gcd_
+i0_ = Tensor.i0_
 index_put_ = Tensor.index_put_
 lcm_ = Tensor.lcm_
 ldexp_ = Tensor.ldexp_

@@ -177,6 +177,8 @@ class TensorMethods:
     def exp2_(self: Any) -> Tensor: return changed(self, "exp2_", F.exp2)
     def frac_(self: Any) -> Tensor: return changed(self, "frac_", F.frac)
     def lgamma_(self: Any) -> Tensor: return changed(self, "lgamma_", F.lgamma)
+    def i0_(self: Any) -> Tensor: return changed(self, "i0_", F.i0)
+    def mvlgamma_(self: Any, p: Any) -> Tensor: return changed(self, "mvlgamma_", F.mvlgamma, p)
     def rad2deg_(self: Any) -> Tensor: return changed(self, "rad2deg_", F.rad2deg)
     def sgn_(self: Any) -> Tensor: return changed(self, "sgn_", F.sgn)
     def sinc_(self: Any) -> Tensor: return changed(self, "sinc_", F.sinc)
@@ -193,6 +195,10 @@ class TensorMethods:
     def lcm_(self: Any, other: Any) -> Tensor: return changed(self, "lcm_", F.lcm, other)
     def ldexp_(self: Any, other: Any) -> Tensor: return changed(self, "ldexp_", F.ldexp, other)
     def nextafter_(self: Any, other: Any) -> Tensor: return changed(self, "nextafter_", F.nextafter, other)
+
+    def polygamma_(self: Any, n: Any) -> Tensor:
+        return changed(self, "polygamma_", lambda before: F.polygamma(n, before))
+
     def renorm_(self: Any, p: Any, dim: Any, maxnorm: Any) -> Tensor:
         return changed(self, "renorm_", F.renorm, p, dim, maxnorm)
 
@@ -363,6 +369,7 @@ class TensorMethods:
     def sin(self: Any) -> Tensor: return F.sin(self)
     def cos(self: Any) -> Tensor: return F.cos(self)
     def sign(self: Any) -> Tensor: return F.sign(self)
+    def polygamma(self: Any, n: Any) -> Tensor: return F.polygamma(n, self)
     def floor(self: Any) -> Tensor: return F.floor(self)
     def ceil(self: Any) -> Tensor: return F.ceil(self)
     def trunc(self: Any) -> Tensor: return F.trunc(self)
@@ -590,16 +597,17 @@ THE_FUNCTIONS = """
     bitwise_right_shift bitwise_xor chunk clamp_max clamp_min copysign corrcoef cosh count_nonzero
     cov cross cummax cummin cumprod cumsum deg2rad diag diag_embed diagflat diagonal
     diagonal_scatter diff digamma dist divide dsplit erfc erfinv exp2 expand fix flip fliplr flipud
-    float_power floor_divide fmax fmin fmod frac gcd ger greater greater_equal hardshrink heaviside
-    histc hsplit hypot index_add index_copy index_fill index_put index_reduce inner isclose isneginf
-    isposinf isreal kron kthvalue lcm ldexp lerp less less_equal lgamma log_softmax logaddexp
-    logaddexp2 logcumsumexp logical_xor logit logsumexp masked_scatter masked_select max mean median
-    min mode moveaxis movedim msort multiply mv nan_to_num nanmean nanmedian nanquantile nansum
-    narrow negative nextafter nonzero norm not_equal outer permute positive prelu prod put quantile
-    rad2deg ravel renorm repeat repeat_interleave reshape rot90 scatter scatter_add scatter_reduce
-    select select_scatter sgn signbit sinc sinh slice_scatter softmax sort split split_with_sizes
-    squeeze std subtract sum swapdims t take take_along_dim tan tensor_split tile topk trace
-    true_divide unbind unique unique_consecutive unsqueeze var vdot vsplit xlogy
+    float_power floor_divide fmax fmin fmod frac frexp gcd ger greater greater_equal hardshrink
+    heaviside histc hsplit hypot i0 index_add index_copy index_fill index_put index_reduce inner
+    isclose isneginf isposinf isreal kron kthvalue lcm ldexp lerp less less_equal lgamma log_softmax
+    logaddexp logaddexp2 logcumsumexp logical_xor logit logsumexp masked_scatter masked_select max
+    mean median min mode moveaxis movedim msort multiply mv mvlgamma nan_to_num nanmean nanmedian
+    nanquantile nansum narrow negative nextafter nonzero norm not_equal outer permute positive prelu
+    prod put quantile rad2deg ravel renorm repeat repeat_interleave reshape rot90 scatter
+    scatter_add scatter_reduce select select_scatter sgn signbit sinc sinh slice_scatter softmax
+    sort split split_with_sizes squeeze std subtract sum swapdims t take take_along_dim tan
+    tensor_split tile topk trace true_divide unbind unique unique_consecutive unsqueeze var vdot
+    vsplit xlogy
 """
 
 

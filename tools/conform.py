@@ -401,6 +401,9 @@ def callers(op):
         return [Caller("F.embedding", lambda weight, idx, **kw: F.embedding(idx, weight, **kw))]
     if name == "nn.functional.embedding_bag":
         return [Caller("F.embedding_bag", lambda weight, idx, *args, **kw: F.embedding_bag(idx, weight, *args, **kw))]
+    if name == "polygamma":
+        return [Caller("F.polygamma", lambda x, n: F.polygamma(n, x)),
+                Caller("Tensor.polygamma", lambda x, n: x.polygamma(n))]
     if name == "zero_":
         return [Caller("Tensor.zero_", lambda x: F.clone(x).detach().zero_(), "forward only")]
     if op.variant_test_name == "in_place":

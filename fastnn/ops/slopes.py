@@ -32,8 +32,11 @@ from .matmul import matmul
 from .permute import transpose
 from .reduce import mean, sum
 from .repeat import expand
-from .shape import reshape, unsqueeze
+from .shape import reshape
 from .softmax import log_softmax, softmax
+from .special import erfcx, i0, i0e, polygamma
+from .special import i1 as i1_of
+from .special import i1e as i1e_of
 from .transcendental import cosh, digamma, sinh
 
 __all__: list[str] = []
@@ -149,16 +152,24 @@ def atan2(dy: Tensor, a: Tensor, b: Tensor) -> Any:
     return sum_to(over_square * b, a), sum_to(-over_square * a, b)
 
 
-def trigamma(x: Tensor) -> Tensor:
-    """The slope of digamma, by the rules of the reference."""
-    below = data(x) < 0
-    z = only(below, 1 - x, x)
-    total = sum(square(reciprocal(unsqueeze(z, -1) + constant(np.arange(10, dtype=x.dtype)))), -1)
-    z = z + 10.0
-    u = reciprocal(square(z))
-    series = u * (1 / 6 - u * (1 / 30 - u * (1 / 42 - u * (1 / 30 - u * (5 / 66 - u * (691 / 2730 - u * (7 / 6)))))))
-    y = total + reciprocal(z) + u * 0.5 + series / z
-    return only(below, square(math.pi / sin(only(below, x, 0.5) * math.pi)) - y, y)
+def frexp(dy: Any, x: Tensor) -> Tensor:
+    return only(np.isinf(data(x)), 0.0, dy[0] * constant(np.ldexp(x.dtype.type(1), -np.frexp(data(x))[1])))
+
+
+def log_ndtr(dy: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    return dy * math.sqrt(2 / math.pi) * reciprocal(erfcx(x * -math.sqrt(0.5)))
+
+
+def i1(dy: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """i0 - i1 / x, where x is 0 as a series: the slope of a half x is not lost."""
+    at_0 = data(x) == 0
+    return dy * only(at_0, 0.5 + square(x) * (3 / 16), i0(x) - y / only(at_0, 1.0, x))
+
+
+def i1e(dy: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    at_0 = data(x) == 0
+    part = y / only(at_0, 1.0, x)
+    return dy * only(at_0, 0.5, i0e(x) - y * constant(np.sign(data(x))) - part)
 
 
 def softmax_slope(dy: Tensor, y: Tensor, *, dim: int) -> Tensor:
@@ -441,11 +452,22 @@ SLOPES: dict[str, Callable[..., Any]] = {
     "erfc": lambda dy, x, y: dy * (-2 / math.sqrt(math.pi)) * exp(-square(x)),
     "erfinv": lambda dy, x, y: dy * (math.sqrt(math.pi) / 2) * exp(square(y)),
     "lgamma": lambda dy, x, y: dy * digamma(x),
-    "digamma": lambda dy, x, y: dy * trigamma(x),
+    "digamma": lambda dy, x, y: dy * polygamma(1, x),
+    "polygamma": lambda dy, x, *, n: dy * polygamma(n + 1, x),
+    "i0": lambda dy, x, y: dy * i1_of(x),
+    "i1": i1,
+    "i0e": lambda dy, x, y: dy * (i1e_of(x) - y * constant(np.sign(data(x)))),
+    "i1e": i1e,
+    "erfcx": lambda dy, x, y: dy * (2 * x * y - 2 / math.sqrt(math.pi)),
+    "log_ndtr": log_ndtr,
+    "ndtri": lambda dy, x, y: dy * math.sqrt(2 * math.pi) * exp(square(y) * 0.5),
+    "entr": lambda dy, x, y: -dy * (1 + log(x)),
+    "frexp": frexp,
     "logit": logit,
     "atan2": atan2,
     "hypot": lambda dy, a, b, y: (sum_to(dy * a / y, a), sum_to(dy * b / y, b)),
     "xlogy": lambda dy, a, b: (sum_to(dy * log(b), a), sum_to(dy * a / b, b)),
+    "xlog1py": lambda dy, a, b: (sum_to(dy * log1p(b), a), sum_to(dy * a / (1 + b), b)),
     "fmod": lambda dy, a, b: (sum_to(dy, a), sum_to(-dy * constant(np.trunc(data(a) / data(b))), b)),
     "pow": power,
     "clamp": lambda dy, x, *, low, high: only((data(x) >= low) & (data(x) <= high), dy),
@@ -482,7 +504,7 @@ SLOPES: dict[str, Callable[..., Any]] = {
 # Where results stand in what forward saved: place -> which output
 FIRST, SECOND, FOURTH = {0: 0}, {1: 0}, {3: 0}
 RESULTS = {name: FIRST for name in ("exp", "expm1", "sqrt", "relu", "sigmoid", "tanh", "softmax", "log_softmax")}
-RESULTS |= {name: SECOND for name in ("tan", "exp2", "erfinv")}
+RESULTS |= {name: SECOND for name in ("tan", "exp2", "erfinv", "i1", "i0e", "i1e", "erfcx", "ndtri")}
 RESULTS |= {"hypot": {2: 0}, "segments": {2: 0}}
 RESULTS |= {"logsumexp": SECOND, "norm": SECOND, "conv2d_relu": FOURTH, "linear_relu": FOURTH, "div": {2: 0}}
 

@@ -644,9 +644,9 @@ def pairs(low: float) -> list[Sample]:
 
 # ---- records -------------------------------------------------------------------------------------
 def of_elements(name: str, formula: str, call: Callable[..., Any], low: float = -2, high: float = 2,
-                **fields: Any) -> Op:
+                definitions: Any = reference, **fields: Any) -> Op:
     """The record of y = f(x), with samples between low and high."""
-    forward, backward = getattr(reference, name)
+    forward, backward = getattr(definitions, name)
     return register(Op(
         name=name, family="elementary", inputs=("x",), formula=formula, ref_forward=forward, ref_backward=backward,
         check=float_check(name), samples=lambda: [values(what, shape, low, high) for what, shape in SHAPES],
@@ -664,11 +664,12 @@ def in_c(name: str, formula: str, call: Callable[..., Any], low: float = -2, hig
         bench={"2048x512": lambda: values("2048x512", (2048, 512), low, high)}, **fields)
 
 
-def of_pairs(name: str, formula: str, call: Callable[..., Any], low: float = -3, **fields: Any) -> Op:
+def of_pairs(name: str, formula: str, call: Callable[..., Any], low: float = -3, definitions: Any = reference,
+             **fields: Any) -> Op:
     """The record of y = f(a, b)."""
     return register(Op(
         name=name, family="elementary", inputs=("a", "b"), formula=formula,
-        ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
+        ref_forward=getattr(definitions, f"{name}_forward"), ref_backward=getattr(definitions, f"{name}_backward"),
         check=check_two(name), samples=lambda: pairs(low), flops=lambda n: 20 * n, bytes=lambda n: 12 * n,
         errors=(Refusal("shapes", lambda: call(tensor(np.ones((2, 3))), tensor(np.ones((2, 4)))),
                         ShapeError, (name, "(2, 3)", "(2, 4)")),
