@@ -7,7 +7,7 @@ PyTorch's names, semantics and state_dict keys, so that knowledge and weights ca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -412,10 +412,26 @@ class Module:
         Raises
         ------
         ShapeError
-            a value has another shape or holds no numbers (always), keys are missing or unexpected
-            (if strict).
+            a value has another shape, holds no numbers or some that cannot be, as a variance below
+            0 (always), keys are missing or unexpected (if strict).
         DTypeError
             no dict.
+        """
+        own, arrays, report = self._fitting(state, strict)
+        for key, a in arrays.items():
+            target = own[key]
+            if is_lazy(target):
+                target.materialize(a.shape)
+            # as astype: what float32 does not have becomes infinite
+            with np.errstate(over="ignore"):
+                np.copyto(target._data, a, casting="unsafe")
+            target._version[0] += 1
+        return report
+
+    def _fitting(self, state: Mapping[str, Any],
+                 strict: bool = True) -> tuple[dict[str, Any], dict[str, Any], LoadReport]:
+        """The module's own state, the arrays that would go into it, and what load_state_dict tells;
+        or its error. Nothing is changed.
         """
         if not isinstance(state, Mapping):
             raise DTypeError(who=f"{type(self).__name__}.load_state_dict", expected="a dict {path: array}",
@@ -430,7 +446,15 @@ class Module:
                     arrays[key] = np.asarray(state[key]) if is_lazy(state[key]) else array_of(state[key])
                 except Exception as error:  # rows of different lengths; another library's tensor
                     wrong.append(f"  {key}: no array that NumPy can read ({error})")
-        sizes = self._lazy_sizes(arrays)
+        sizes: dict[str, Any] = {}
+        for lead, layer in self._layers():
+            given = {name: arrays[lead + name] for name in (*layer._parameters, *layer._buffers)
+                     if lead + name in arrays}
+            sizes |= {lead + name: shape for name, shape in layer._expected_shapes(
+                {name: a.shape for name, a in given.items()}).items()}
+            wrong += [f"  {lead}{name}: expected {layer._least[name]:g} or more, got {a.min()}"
+                      for name, a in given.items() if name in layer._least and a.dtype.kind in "fi"
+                      and (a < layer._least[name]).any()]
         for key, a in arrays.items():
             expected = sizes.get(key, a.shape) if is_lazy(own[key]) else own[key].shape
             if a.shape != expected:
@@ -448,30 +472,20 @@ class Module:
             strictly = "Pass strict=False to load the keys that match." if keys and not wrong else ""
             raise ShapeError("the state does not fit, and nothing was loaded:\n" + "\n".join(wrong + keys) + "\n",
                              who=type(self).__name__, hint=hint or strictly)
-        for key, a in arrays.items():
-            target = own[key]
-            if is_lazy(target):
-                target.materialize(a.shape)
-            # as astype: what float32 does not have becomes infinite
-            with np.errstate(over="ignore"):
-                np.copyto(target._data, a, casting="unsafe")
-            target._version[0] += 1
-        return LoadReport(missing, unexpected)
+        return own, arrays, LoadReport(missing, unexpected)
 
-    def _lazy_sizes(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        """What the lazy layers below expect where their parameters have no shape yet: path -> the
-        shape, or words for it. What is not named may have any.
-        """
-        found: dict[str, Any] = {}
-        for path, module in self.named_modules():
-            lead = f"{path}." if path else ""
-            given = {name: arrays[lead + name].shape for name in (*module._parameters, *module._buffers)
-                     if lead + name in arrays}
-            found |= {lead + name: shape for name, shape in module._expected_shapes(given).items()}
-        return found
+    def _layers(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """(what its keys in a state begin with, module): a module in two places comes twice."""
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child._layers(f"{prefix}{name}.")
+
+    _least: ClassVar[Mapping[str, float]] = {}      # buffer -> the least number that it may hold
 
     def _expected_shapes(self, given: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-        """As _lazy_sizes, of this layer alone, by name; `given` came. Lazy layers override it."""
+        """Of this layer's own parameters and buffers that have no shape yet: name -> the shape, or
+        words for it; `given` came. What is not named may have any. Lazy layers override it.
+        """
         return {}
 
     # ---- changing everything ---------------------------------------------------------------------

@@ -8,8 +8,8 @@ x's shape. Gradients and costs stand at the functions: nn.functional.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class _BatchNorm(Module):
     ranks: tuple[int, ...] = ()                     # allowed numbers of dimensions
     shape_in_words = ""                             # the same for a person
     takes_unbatched = False                         # whether the lowest rank has no batch
+    _least: ClassVar[Mapping[str, float]] = {"running_var": 0, "num_batches_tracked": 0}
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
                  track_running_stats: bool = True, *, bias: bool = True, device: Any = None, dtype: Any = None) -> None:

@@ -120,7 +120,7 @@ def _betas(betas: Any) -> bool:
 register(Adam, Rule(
     formula="m = mean of g, v = mean of g^2;  p -= lr m / (sqrt(v) + eps)",
     definition=reference.adam_step, kernel=adam_kernel,
-    state=(State("exp_avg"), State("exp_avg_sq")), counts_steps=True,
+    state=(State("exp_avg"), State("exp_avg_sq", least=0.0)), counts_steps=True,
     settings={"lr": at_least_zero(1e-3), "betas": Setting((0.9, 0.999), _betas, "a pair with 0 <= beta < 1"),
               "eps": at_least_zero(1e-8), "weight_decay": at_least_zero(0.0), "maximize": switch(False)},
     fixed={"decoupled_weight_decay": False},

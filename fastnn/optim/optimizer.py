@@ -451,6 +451,10 @@ class Optimizer:
             if array.shape != p.shape:
                 raise ShapeError(f"the saved {key} of parameter {i} does not fit", who=name, expected=p.shape,
                                  got=array.shape)
+            least = specs[key].least
+            if least is not None and (array < least).any():
+                raise RangeError(f"the saved {key} of parameter {i}", who=name, expected=f"numbers >= {least:g}",
+                                 got=array.min())
             state[key] = copied(array, p.dtype)
         return state
 

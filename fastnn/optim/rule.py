@@ -115,11 +115,13 @@ class State:
     initial  what it holds before the first step; None: it does not exist, and the definition gets
              None
     only_if  a setting: while it is zero or false, the rule neither reads nor writes this array
+    least    the least number that it can hold: 0 for a mean of squares
     """
 
     name: str
     initial: float | None = 0.0
     only_if: str | None = None
+    least: float | None = None
 
     def used(self, settings: Mapping[str, Any]) -> bool:
         """Whether the rule reads and writes it under these settings."""

@@ -105,6 +105,9 @@ def restore(path: Path, state: State) -> None:
             if isinstance(state.loader, DataLoader) and (state.loader.state_dict()["position"] > 0) != (batch > 0):
                 raise FileError("the loader stands in the middle of an epoch and the run does not, or the reverse",
                                 got=f"{batch} batches, and the loader's {saved['loader']}")
+            if isinstance(state.loader, DataLoader) and state.loader.state_dict()["position"] < batch:
+                raise FileError("every batch has a sample", expected=f"at most {saved['loader']['position']} batches",
+                                got=batch)
         with _told(path, "random"):
             streams = random_state()
             undo.append(lambda: set_random_state(streams))
@@ -185,7 +188,9 @@ def _rows(rows: Any, epoch: int) -> list[dict[str, float]]:
                         else type(rows).__name__)
     for number, row in enumerate(rows, 1):
         for name, value in _mapping(row).items():
-            _number(value, str(name))
+            if not isinstance(name, str):
+                raise FileError(expected="columns with names", got=repr(name))
+            _number(value, name)
         if type(row.get("epoch")) is not int or row["epoch"] != number or "loss" not in row:
             raise FileError(expected=f"a loss in epoch {number}", got=row)
         _finite(row["loss"], "loss")                # with another one the run would have ended

@@ -176,6 +176,32 @@ def test_load_state_dict_tells_everything_and_changes_nothing():
     assert "0.weight" in missing and unexpected == ["extra"] and model[0].bias.tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize("name, value, words", [
+    ("num_batches_tracked", np.array(-1), "1.num_batches_tracked: expected 0 or more, got -1"),
+    ("num_batches_tracked", np.array(-1.0), "1.num_batches_tracked: expected 0 or more, got -1.0"),
+    ("running_var", np.array([1.0, -0.5]), "1.running_var: expected 0 or more, got -0.5"),
+    ("running_var", nn.tensor([1.0, -np.inf]), "1.running_var: expected 0 or more, got -inf")])
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_state_that_cannot_be_is_refused(name, value, words, strict):
+    for norm in (nn.BatchNorm1d(2), nn.LazyBatchNorm1d(), nn.InstanceNorm1d(2, track_running_stats=True)):
+        model = nn.Sequential(nn.Linear(3, 2), norm)
+        state = {key: np.ones(2) if nn.parameters.is_lazy(t) else t.data.copy()
+                 for key, t in model.state_dict().items()}
+        before = model[0].weight.data.copy()
+        with pytest.raises(ShapeError) as caught:
+            model.load_state_dict({**state, "0.weight": np.ones((2, 3)), f"1.{name}": value}, strict)
+        assert words in str(caught.value)
+        assert np.array_equal(model[0].weight.data, before)
+        model.load_state_dict({**state, "1.running_var": np.array([0.0, np.nan]), "1.num_batches_tracked": np.array(0)})
+
+
+def test_a_layer_in_two_places_is_looked_at_in_both():
+    norm = nn.BatchNorm1d(2)
+    model = nn.Sequential(norm, norm)
+    with pytest.raises(ShapeError, match=r"1.running_var: expected 0 or more, got -1.0"):
+        model.load_state_dict({**model.state_dict(), "1.running_var": np.array([1.0, -1.0])})
+
+
 def test_loading_counts_as_a_change():
     """A graph that saved a weight notices that load_state_dict overwrote it."""
     layer = nn.Linear(3, 2)

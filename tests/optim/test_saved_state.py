@@ -114,6 +114,8 @@ BAD_STATES = [
     ("step", saved(step="two"), nn.DTypeError, "step of parameter 0"),
     ("half a step", saved(step=1.5), nn.RangeError, "step of parameter 0"),
     ("negative step", saved(step=-1), nn.RangeError, "step of parameter 0"),
+    ("a negative square", saved(exp_avg_sq=np.array([1.0, -2.0, 0.0])), nn.RangeError,
+     r"the saved exp_avg_sq of parameter 0, expected numbers >= 0, got -2.0"),
     ("missing", saved(exp_avg_sq=None), nn.RangeError, "exp_avg_sq"),
     ("unknown", saved(momentum_buffer=np.ones(3)), nn.RangeError, "momentum_buffer"),
     ("setting", saved(lr=-1.0), nn.RangeError, "lr >= 0"),

@@ -108,3 +108,5 @@ class Patience(Callback):
                              expected=f"{len(shapes)} arrays of the model's names and shapes",
                              got=", ".join(f"{key} {a.shape}" for key, a in self.weights.items()
                                            if shapes.get(key) != a.shape) or f"{len(self.weights)} arrays")
+        if self.weights is not None:
+            state.model._fitting(self.weights)      # they are loaded when the run is over
