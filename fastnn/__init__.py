@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from numpy import finfo as finfo, iinfo as iinfo
 
 # `X as X` tells type checkers that a name is for users; what comes with a star is.
-from . import autograd, creation, errors, functional, init, layers, optim
+from . import autograd, creation, errors, functional, init, layers, optim, special
 from . import methods as _methods
 from . import moved as _moved
 from .about import __version__ as __version__, show_config as show_config
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from .training import History as History, evaluate as evaluate, fit as fit, predict as predict
 
 _moved.watch()
-_moved.answer_for(autograd, creation, functional, init, layers, optim.clip, optim.lr_scheduler)
+_moved.answer_for(autograd, creation, functional, init, layers, optim.clip, optim.lr_scheduler, special)
 _methods.connect(functional, creation, init)        # the methods of Tensor call these
 
 utils = _clip               # where PyTorch has clip_grad_norm_

@@ -399,6 +399,9 @@ class TensorMethods:
 
     # ---- the functions themselves: `connect` puts them here --------------------------------------
     if TYPE_CHECKING:
+        frexp = F.frexp
+        i0 = F.i0
+        mvlgamma = F.mvlgamma
         sum = F.sum
         mean = F.mean
         var = F.var

@@ -20,7 +20,8 @@ ROOMS = {"fastnn": "nn", "fastnn.functional": "nn.functional", "fastnn.optim": "
          "fastnn.optim.lr_scheduler": "nn.optim.lr_scheduler", "fastnn.init": "nn.init",
          "fastnn.optim.clip": "nn.utils",
          "fastnn.autograd": "nn.autograd", "fastnn.data": "nn.data", "fastnn.models": "nn.models",
-         "fastnn.training": "nn.training", "fastnn.viz": "nn.viz", "fastnn.testing": "nn.testing"}
+         "fastnn.training": "nn.training", "fastnn.viz": "nn.viz", "fastnn.testing": "nn.testing",
+         "fastnn.special": "nn.special"}
 
 # ---- what others have ----------------------------------------------------------------------------
 # Names of PyTorch's that fastnn lacks -> the way here, "" where there is none. {} is the name.
@@ -32,6 +33,9 @@ OF_PYTORCH = {
     "fft stft istft": "Use np.fft on x.numpy(); gradients do not flow through it.",
     "linalg svd qr eig cholesky det slogdet inverse pinverse lstsq matrix_power matrix_rank matrix_exp solve":
         "Use np.linalg on x.numpy(); gradients do not flow through it.",
+    "airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 spherical_bessel_j0 modified_bessel_k0 modified_bessel_k1 "
+    "gammainc gammaincc zeta": "SciPy's are in scipy.special, for x.numpy(); gradients do not flow through them.",
+    "modified_bessel_i0 modified_bessel_i1": "It is nn.special.i0, and of order 1 nn.special.i1.",
     "complex complex64 complex128 cfloat cdouble real imag conj view_as_real view_as_complex":
         "Tensors hold real numbers: keep the two parts as two tensors.",
     "float16 half bfloat16 chalf": "Tensors are float32 or float64: x.float().",

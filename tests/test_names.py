@@ -119,7 +119,7 @@ def test_no_text_is_longer_than_a_message_may_be():
 
 
 # ---- names of arguments --------------------------------------------------------------------------
-ROOMS = (nn.functional, nn.creation, nn.init, nn.layers, nn.optim, nn.optim.lr_scheduler, nn.utils)
+ROOMS = (nn.functional, nn.creation, nn.init, nn.layers, nn.optim, nn.optim.lr_scheduler, nn.special, nn.utils)
 TOOLS = (nn.fit, nn.evaluate, nn.predict, nn.summary, nn.load, nn.save, nn.data.DataLoader, nn.data.random_split,
          nn.tensor)
 BASES = (nn.Module, nn.optim.Rule, nn.optim.Optimizer, nn.layers.module.RemovableHandle, nn.chain)

@@ -22,7 +22,7 @@ import fastnn as nn
 
 pytestmark = needs_sources
 HERE = Path(__file__).parent
-ROOMS = ("autograd", "data", "errors", "functional", "init", "layers", "models", "optim", "testing", "training",
+ROOMS = ("autograd", "data", "errors", "functional", "init", "layers", "models", "optim", "special", "testing",
          "utils", "viz")
 
 

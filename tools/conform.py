@@ -67,7 +67,8 @@ FLOOR = 1e-4
 # which is off by 3e-8.
 # Its celu rounds 1 / alpha to float32, too.
 TORCH_INEXACT = {"nn.functional.hardsigmoid": 1e-7, "nn.functional.celu": 1e-7,
-                 "digamma": 1e-7}          # its derivative has 9 digits
+                 # their derivative has 9 digits
+                 "digamma": 1e-7, "polygamma": 1e-7, "special.polygamma": 1e-7}
 # Where PyTorch's slope at NaN is one in its vectors and another in the elements behind the last.
 TORCH_BY_PLACE = {f"nn.functional.{name}" for name in (
     "hardtanh", "relu6", "elu", "selu", "celu", "softshrink", "hardshrink")}
@@ -81,6 +82,8 @@ TORCH_POLES = {"digamma"}
 TORCH_TO_ALL = {"index_copy"}
 # The same along the last so many axes: there the places that several values have are left out.
 TORCH_TO_ALL_IN = {"nn.functional.max_unpool1d": 1, "nn.functional.max_unpool2d": 2}
+# Where PyTorch has another slope at infinity than the limit.
+TORCH_AT_INFINITY = {"frexp"}
 # Whose gradient PyTorch gives as if log_softmax came before: both are taken through it.
 TORCH_NORMALISED = {"nn.functional.ctc_loss", "CTCLoss"}
 
@@ -378,7 +381,7 @@ RANDOM = {"randn", "rand", "randn_like", "rand_like", "randint", "empty", "empty
 DROPOUT = {"nn.functional.dropout", "nn.functional.dropout1d", "nn.functional.dropout2d", "nn.functional.dropout3d"}
 RANDOM_IN_TRAINING = {"nn.functional.rrelu", "nn.functional.alpha_dropout", "nn.functional.feature_alpha_dropout"}
 OTHER_MEANING = {"unfold"}  # torch.Tensor.unfold is not nn.functional.unfold
-NOT_OURS = ("masked.", "linalg.", "sparse.", "signal.", "fft.", "special.", "torch.", "_refs.")
+NOT_OURS = ("masked.", "linalg.", "sparse.", "signal.", "fft.", "torch.", "_refs.")
 
 
 def callers(op):
@@ -401,7 +404,7 @@ def callers(op):
         return [Caller("F.embedding", lambda weight, idx, **kw: F.embedding(idx, weight, **kw))]
     if name == "nn.functional.embedding_bag":
         return [Caller("F.embedding_bag", lambda weight, idx, *args, **kw: F.embedding_bag(idx, weight, *args, **kw))]
-    if name == "polygamma":
+    if name in ("polygamma", "special.polygamma"):
         return [Caller("F.polygamma", lambda x, n: F.polygamma(n, x)),
                 Caller("Tensor.polygamma", lambda x, n: x.polygamma(n))]
     if name == "zero_":
@@ -422,6 +425,8 @@ def callers(op):
         if n.startswith("nn.functional."):
             f = getattr(F, n.removeprefix("nn.functional."), None)
             label = f"F.{n.removeprefix('nn.functional.')}"
+        elif n.startswith("special."):
+            f, label = getattr(nn.special, n.removeprefix("special."), None), n
         elif "." in n:
             continue
         elif n.startswith("__"):
@@ -436,7 +441,7 @@ def callers(op):
         if callable(f) and f not in seen:
             seen.append(f)
             found.append(Caller(label, f))
-    if not name.startswith(("__", *NOT_OURS)) and "." not in name and name not in METHOD_ONLY:
+    if not name.startswith("__") and "." not in name and name not in METHOD_ONLY:
         for n in names:
             if "." not in n and hasattr(FT, n) and callable(getattr(FT, n)) and op.method_variant is not None:
                 found.append(Caller(f"Tensor.{n}", method(n)))
@@ -552,6 +557,8 @@ def check_sample(op, sample, caller, dtype_name, seed, drop=(), by_position=()):
             g, w = (np.where((x < 0.5) & (np.abs(x - np.round(x)) < 0.01), 0, a).astype(a.dtype) for a in (g, w))
         if op.name in TORCH_BY_PLACE:
             g, w = (np.where(np.isnan(to_array(t)), 0, a).astype(a.dtype) for a in (g, w))
+        if op.name in TORCH_AT_INFINITY:
+            g, w = (np.where(np.isinf(to_array(t)), 0, a).astype(a.dtype) for a in (g, w))
         compare(g, w, tol, "grad", (lambda i=i: ref.grad(i)) if dtype_name == "float32" else None)
     return None
 

@@ -12,8 +12,8 @@ pytestmark = needs_sources
 
 # public for the library itself
 INSIDE = {"nn.autograd.apply", "nn.autograd.apply_in_python", "nn.autograd.Node"}
-ROOMS = ("autograd", "data", "errors", "functional", "init", "io", "layers", "models", "optim", "testing", "training",
-         "viz")
+ROOMS = ("autograd", "data", "errors", "functional", "init", "io", "layers", "models", "optim", "special", "testing",
+         "training", "viz")
 
 
 def entries() -> dict[str, str]:

@@ -197,6 +197,28 @@ def test_in_place():
     np.testing.assert_array_equal(x.polygamma(2).data, F.polygamma(2, x).data)
 
 
+def test_the_namespace(torch):
+    """nn.special has functions of nn.functional, whose names torch.special has."""
+    assert set(nn.special.__all__) <= set(torch.special.__all__)
+    functions = [vars(F)[name] for name in F.__all__] if hasattr(F, "__all__") else list(vars(F).values())
+    assert all(any(getattr(nn.special, name) is f for f in functions) for name in nn.special.__all__)
+    x = np.array([0.2, 0.4])
+    for name, args in [("expit", ()), ("gammaln", ()), ("psi", ()), ("logsumexp", (0,)), ("softmax", (0,)),
+                       ("log_softmax", (0,)), ("multigammaln", (1,)), ("xlogy", (2.0,)), ("xlog1py", (2.0,))]:
+        close(getattr(nn.special, name)(nn.tensor(x), *args), getattr(torch.special, name)(torch.tensor(x), *args))
+    close(nn.special.round(nn.tensor(x * 7), decimals=1), torch.special.round(torch.tensor(x * 7), decimals=1))
+
+
+@pytest.mark.parametrize("name, words", [
+    ("gamaln", "Did you mean nn.special.gammaln?"), ("erfcinv", "Did you mean nn.special.erfinv?"),
+    ("zeta", "PyTorch has it, fastnn does not."), ("modified_bessel_i0", "nn.special.i0"),
+    ("relu", "Did you mean nn.relu?")])
+def test_a_name_that_is_missing(name, words):
+    with pytest.raises(AttributeError) as caught:
+        getattr(nn.special, name)
+    assert words in str(caught.value)
+
+
 @pytest.mark.parametrize("call, error, words", [
     (lambda: F.i0(nn.tensor([True])), nn.DTypeError, ("i0", "bool")),
     (lambda: F.frexp(nn.tensor([1])), nn.DTypeError, ("frexp", "int64")),
