@@ -135,7 +135,15 @@ MAP1(softsign_forward, x, FN(softsign_value)(x))
 MAP2(softsign_backward, dy, x, dy / ((1 + r_abs(x)) * (1 + r_abs(x))))
 
 MAP2PQ(hardtanh_backward, dy, x, low, high, x > low && x < high ? dy : 0)   /* forward is clamp */
-MAP1(hardsigmoid_forward, x, r_min(1, r_max(0, x * R(1.0 / 6) + R(0.5))))
+
+/* (min(max(x, -3), 3) + 3) / 6, exactly 0 and 1 beyond. The bounds come as attributes: of constants
+ * GCC makes a comparison and a selection for SSE2, where of variables it takes the instruction. */
+#define BETWEEN_3(name, x, low, high, expression)                                                                   \
+    MAP_BLOCK(name, const REAL x = in_a[i]; const REAL low = attr_p; const REAL high = attr_q;, expression)         \
+    void FN(name)(REAL *out, const REAL *in, fnn_size n) MAP_RUN(name, in, NULL, -3, 3)
+BETWEEN_3(hardsigmoid_forward, x, low, high, (r_min(high, r_max(low, x)) + 3) * R(1.0 / 6))
 MAP2(hardsigmoid_backward, dy, x, x > -3 && x < 3 ? dy * R(1.0 / 6) : 0)
-MAP1(hardswish_forward, x, x <= -3 ? 0 : x < 3 ? x * (x * R(1.0 / 6) + R(0.5)) : x)
+/* with max(x, -3) for x, as -infinity times 0 is NaN; + 0, as -3 times 0 is -0 */
+BETWEEN_3(hardswish_forward, x, low, high,
+          r_max(low, x) * ((r_min(high, r_max(low, x)) + 3) * R(1.0 / 6)) + 0)
 MAP2(hardswish_backward, dy, x, x <= -3 ? 0 : x < 3 ? dy * (x * R(1.0 / 3) + R(0.5)) : dy)
