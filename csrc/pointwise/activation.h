@@ -8,7 +8,9 @@
  *            fnn_mish_forward, fnn_mish_backward, fnn_softplus_forward, fnn_softplus_backward,
  *            fnn_logsigmoid_forward, fnn_logsigmoid_backward, fnn_softsign_forward,
  *            fnn_softsign_backward, fnn_hardtanh_backward, fnn_hardsigmoid_forward,
- *            fnn_hardsigmoid_backward, fnn_hardswish_forward, fnn_hardswish_backward:
+ *            fnn_hardsigmoid_backward, fnn_hardswish_forward, fnn_hardswish_backward,
+ *            fnn_hardshrink_forward, fnn_hardshrink_backward, fnn_softshrink_forward,
+ *            fnn_threshold_forward, fnn_threshold_backward:
  *            FN(relu_forward) and so on, which the lines MAP1(relu_forward, ...) of
  *            activation.tmpl.h make.
  * Letters    n elements; s(x) = 1 / (1 + e^-x)
@@ -68,3 +70,15 @@ KERNEL(hardsigmoid_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size 
 KERNEL(hardswish_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
 /* dy (x / 3 + 1/2) between, dy above */
 KERNEL(hardswish_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n), (dx, dy, x, n))
+/* x, or 0 where |x| <= lambd;  NaN stays NaN */
+KERNEL(hardshrink_forward, (REAL *y, const REAL *x, fnn_size n, double lambd), (y, x, n, lambd))
+/* dy, or 0 where |x| <= lambd: of softshrink too */
+KERNEL(hardshrink_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double lambd), (dx, dy, x, n, lambd))
+/* x less what of it lies between -lambd and lambd */
+KERNEL(softshrink_forward, (REAL *y, const REAL *x, fnn_size n, double lambd), (y, x, n, lambd))
+/* x, or value where x <= threshold;  NaN stays NaN */
+KERNEL(threshold_forward, (REAL *y, const REAL *x, fnn_size n, double threshold, double value),
+       (y, x, n, threshold, value))
+/* dy, or 0 where x <= threshold */
+KERNEL(threshold_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double threshold),
+       (dx, dy, x, n, threshold))

@@ -147,3 +147,9 @@ MAP2(hardsigmoid_backward, dy, x, x > -3 && x < 3 ? dy * R(1.0 / 6) : 0)
 BETWEEN_3(hardswish_forward, x, low, high,
           r_max(low, x) * ((r_min(high, r_max(low, x)) + 3) * R(1.0 / 6)) + 0)
 MAP2(hardswish_backward, dy, x, x <= -3 ? 0 : x < 3 ? dy * (x * R(1.0 / 3) + R(0.5)) : dy)
+
+MAP1P(hardshrink_forward, x, lambd, r_abs(x) <= lambd ? 0 : x)
+MAP2P(hardshrink_backward, dy, x, lambd, r_abs(x) <= lambd ? 0 : dy)
+MAP1P(softshrink_forward, x, lambd, x - r_min(lambd, r_max(-lambd, x)))
+MAP1PQ(threshold_forward, x, threshold, value, x <= threshold ? value : x)
+MAP2P(threshold_backward, dy, x, threshold, x <= threshold ? 0 : dy)

@@ -126,3 +126,27 @@ def hardswish_forward(x):
 
 def hardswish_backward(dy, saved):
     return (map2(fnn_hardswish_backward, dy, saved[0]),)
+
+
+def hardshrink_forward(x, *, lambd):
+    return map1p(fnn_hardshrink_forward, x, lambd), (x,)
+
+
+def hardshrink_backward(dy, saved, *, lambd):
+    return (map2p(fnn_hardshrink_backward, dy, saved[0], lambd),)
+
+
+def softshrink_forward(x, *, lambd):
+    return map1p(fnn_softshrink_forward, x, lambd), (x,)
+
+
+def softshrink_backward(dy, saved, *, lambd):
+    return (map2p(fnn_hardshrink_backward, dy, saved[0], lambd),)
+
+
+def threshold_forward(x, *, threshold, value):
+    return map1pq(fnn_threshold_forward, x, threshold, value), (x,)
+
+
+def threshold_backward(dy, saved, *, threshold, value):
+    return (map2p(fnn_threshold_backward, dy, saved[0], threshold),)

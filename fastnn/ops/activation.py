@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
     from .checks import Numpy
 
-__all__ = ["elu", "gelu", "glu", "hardsigmoid", "hardswish", "hardtanh", "heaviside", "leaky_relu", "logsigmoid",
-           "mish", "prelu", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softsign", "swish", "tanh"]
+__all__ = ["elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heaviside", "leaky_relu",
+           "logsigmoid", "mish", "prelu", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softshrink",
+           "softsign", "swish", "tanh", "threshold"]
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848, 1.0507009873554804934
 
@@ -204,6 +205,73 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     tensor([0.000, 1.125, 4.000])
     """
     return apply(HARDSWISH, input)
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    r"""0 for what is small.
+
+    .. math:: y = x \; (|x| > \lambda), \; 0 \; (\text{else}) \qquad dx = dy \cdot [|x| > \lambda]
+
+    Parameters
+    ----------
+    input : as in `relu`
+    lambd : float
+        lambda
+
+    Errors and cost: as `relu`.
+
+    >>> import fastnn as nn
+    >>> nn.hardshrink(nn.tensor([-1.0, 0.2, 2.0]))
+    tensor([-1.,  0.,  2.])
+    """
+    return apply(HARDSHRINK, input, lambd=float(lambd))
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    r"""Nearer to 0 by lambda, and 0 for what is small.
+
+    .. math:: y = x - \min(\max(x, -\lambda), \lambda) \qquad dx = dy \cdot [|x| > \lambda]
+
+    Parameters
+    ----------
+    input : as in `relu`
+    lambd : float
+        lambda, from 0 up.
+
+    Raises
+    ------
+    RangeError : if lambd is negative.
+    DTypeError : if input is not floating point.
+
+    Cost: as `relu`.
+
+    >>> import fastnn as nn
+    >>> nn.softshrink(nn.tensor([-1.0, 0.2, 2.0]))
+    tensor([-0.5,  0.0,  1.5])
+    """
+    if not lambd >= 0:
+        raise RangeError(who="softshrink", expected="lambd >= 0", got=lambd)
+    return apply(SOFTSHRINK, input, lambd=float(lambd))
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    r"""A value for what is not above a threshold.
+
+    .. math:: y = x \; (x > threshold), \; value \; (\text{else}) \qquad
+        dx = dy \cdot [x > threshold]
+
+    Parameters
+    ----------
+    input, inplace : as in `relu`
+    threshold, value : float
+
+    Errors and cost: as `relu`.
+
+    >>> import fastnn as nn
+    >>> nn.threshold(nn.tensor([-1.0, 0.2, 2.0]), 0.5, 9.0)
+    tensor([9., 9., 2.])
+    """
+    return apply(THRESHOLD, input, threshold=float(threshold), value=float(value))
 
 
 def heaviside(input: Tensor, values: Any) -> Tensor:
@@ -592,6 +660,19 @@ HARDSWISH = activation(
     "hardswish", "y = x hardsigmoid(x)",
     lambda x: x * np.clip(x / 6 + 0.5, 0, 1), hardswish, flops=5,
     draw=lambda: samples((-3, 3), large=8.0))
+
+HARDSHRINK = activation(
+    "hardshrink", "y = x where |x| > lambd, else 0",
+    lambda x, lambd: np.where(np.abs(x) > lambd, x, 0), hardshrink, flops=1,
+    draw=lambda: samples((-0.1, 0.1), lambd=0.1), lambd=0.5)
+SOFTSHRINK = activation(
+    "softshrink", "y = x - min(max(x, -lambd), lambd)",
+    lambda x, lambd: x - np.clip(x, -lambd, lambd), softshrink, flops=3,
+    draw=lambda: samples((-0.1, 0.1), lambd=0.1), lambd=0.5)
+THRESHOLD: Op = activation(
+    "threshold", "y = x where x > threshold, else value",
+    lambda x, threshold, value: np.where(x > threshold, x, value), lambda x: threshold(x, 0.1, 2.0), flops=1,
+    draw=lambda: samples((0.1,), threshold=0.1, value=-2.0), threshold=0.1, value=2.0)
 
 HEAVISIDE = register(Op(
     name="heaviside", family="activation", inputs=("x",), formula="y = [x > 0], value at 0",

@@ -14,7 +14,7 @@ from .activation import elu, tanh
 from .arithmetic import add, div, maximum, minimum, mul, sub
 from .checks import need_float, renamed
 from .clone import clone, to
-from .compare import eq, floor, gt, le
+from .compare import eq, floor, gt
 from .elementary import abs, clamp, exp, expm1, log1p, neg, pow
 from .indexing import where
 from .reduce import norm, one_axis
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from .checks import Numpy
 
-__all__ = ["addcdiv", "addcmul", "celu", "float_power", "hardshrink", "ldexp", "lerp", "logaddexp", "logaddexp2",
-           "nan_to_num", "nextafter", "positive", "renorm", "rsub", "softmin", "softshrink", "tanhshrink", "threshold"]
+__all__ = ["addcdiv", "addcmul", "celu", "float_power", "ldexp", "lerp", "logaddexp", "logaddexp2", "nan_to_num",
+           "nextafter", "positive", "renorm", "rsub", "softmin", "tanhshrink"]
 
 
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
@@ -313,61 +313,10 @@ def positive(input: Tensor) -> Tensor:
 
 
 # ---- activations ---------------------------------------------------------------------------------
-def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    r"""0 for what is small.
-
-    .. math:: y = x \; (|x| > \lambda), \; 0 \; (\text{else})
-
-    Parameters
-    ----------
-    input : Tensor of any shape, float32 or float64
-    lambd : float
-        lambda
-
-    Raises
-    ------
-    DTypeError : if input is not floating point.
-
-    Cost: three passes over the elements.
-
-    >>> import fastnn as nn
-    >>> nn.hardshrink(nn.tensor([-1.0, 0.2, 2.0]))
-    tensor([-1.,  0.,  2.])
-    """
-    need_float("hardshrink", input=input._data)
-    return where(le(abs(input), lambd), 0.0, input)
-
-
-def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    r"""Nearer to 0 by lambda, and 0 for what is small.
-
-    .. math:: y = x - \min(\max(x, -\lambda), \lambda)
-
-    Parameters
-    ----------
-    input : as in `hardshrink`
-    lambd : float
-        lambda, from 0 up.
-
-    Raises
-    ------
-    RangeError : if lambd is negative.
-    DTypeError : if input is not floating point.
+def tanhshrink(input: Tensor) -> Tensor:
+    r"""x - tanh(x), which is small about 0. Parameters and errors: as `tanh`, but no integers.
 
     Cost: two passes over the elements.
-
-    >>> import fastnn as nn
-    >>> nn.softshrink(nn.tensor([-1.0, 0.2, 2.0]))
-    tensor([-0.5,  0.0,  1.5])
-    """
-    need_float("softshrink", input=input._data)
-    if not lambd >= 0:
-        raise RangeError(who="softshrink", expected="lambd >= 0", got=lambd)
-    return sub(input, clamp(input, -lambd, lambd))
-
-
-def tanhshrink(input: Tensor) -> Tensor:
-    r"""x - tanh(x), which is small about 0. Parameters, errors and cost: as `hardshrink`.
 
     >>> import fastnn as nn
     >>> nn.functional.tanhshrink(nn.tensor([0.0, 1.0]))
@@ -375,31 +324,6 @@ def tanhshrink(input: Tensor) -> Tensor:
     """
     need_float("tanhshrink", input=input._data)
     return sub(input, tanh(input))
-
-
-def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
-    r"""A value for what is not above a threshold.
-
-    .. math:: y = x \; (x > threshold), \; value \; (\text{else})
-
-    Parameters
-    ----------
-    input : Tensor of any shape, float32 or float64
-    threshold, value : float
-    inplace : accepted for PyTorch's sake
-
-    Raises
-    ------
-    DTypeError : if input is not floating point.
-
-    Cost: two passes over the elements.
-
-    >>> import fastnn as nn
-    >>> nn.threshold(nn.tensor([-1.0, 0.2, 2.0]), 0.5, 9.0)
-    tensor([9., 9., 2.])
-    """
-    need_float("threshold", input=input._data)
-    return where(le(input, threshold), float(value), input)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from ..methods import changed
 from ..tensor import Tensor
-from .activation import elu, hardtanh, leaky_relu, relu, selu
+from .activation import elu, hardtanh, leaky_relu, relu, selu, threshold
 from .chance import rrelu
-from .composed import celu, threshold
+from .composed import celu
 
 __all__ = ["celu_", "elu_", "hardtanh_", "leaky_relu_", "relu_", "rrelu_", "selu_", "threshold_"]
 

@@ -199,5 +199,32 @@ def hardswish_backward(dy, saved):
     return (np.where(x <= -3, 0, np.where(x < 3, dy * (2 * x + 3) / 6, dy)),)
 
 
+def hardshrink_forward(x, *, lambd):
+    return only_where(~(np.abs(x) <= lambd), x), (x,)   # NaN stays
+
+
+def hardshrink_backward(dy, saved, *, lambd):
+    x, = saved
+    return (only_where(~(np.abs(x) <= lambd), dy),)
+
+
+def softshrink_forward(x, *, lambd):
+    return x - np.clip(x, -lambd, lambd), (x,)
+
+
+def softshrink_backward(dy, saved, *, lambd):
+    x, = saved                                      # forward was  y = 0 between, x -+ lambd else
+    return (only_where(~(np.abs(x) <= lambd), dy),)
+
+
+def threshold_forward(x, *, threshold, value):
+    return np.where(x <= threshold, x.dtype.type(value), x), (x,)
+
+
+def threshold_backward(dy, saved, *, threshold, value):
+    x, = saved
+    return (only_where(~(x <= threshold), dy),)
+
+
 def heaviside_forward(x, *, value):
     return np.where(x == 0, x.dtype.type(value), (x > 0).astype(x.dtype)), ()     # 0 of NaN

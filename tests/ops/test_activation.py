@@ -44,6 +44,13 @@ def test_by_hand(backend):
         assert slope(F.silu, 0.0) == 0.5
         assert slope(F.mish, 0.0) == pytest.approx(0.6)             # tanh(ln 2) = (4 - 1) / (4 + 1)
         assert slope(F.softsign, 1.0) == 0.25
+        # lambda 1 takes -3 to -3 + 1 and 2 to 2 - 1, or leaves them; 1 is no larger
+        x = nn.tensor([-3.0, 1.0, 2.0])
+        assert F.softshrink(x, 1.0).tolist() == [-2, 0, 1] and F.hardshrink(x, 1.0).tolist() == [-3, 0, 2]
+        assert F.threshold(x, 1.0, 5.0).tolist() == [5, 5, 2]
+        assert [slope(lambda x: F.softshrink(x, 1.0), v) for v in (-3.0, 1.0, 2.0)] == [1, 0, 1]
+        assert [slope(lambda x: F.hardshrink(x, 1.0), v) for v in (-3.0, 1.0, 2.0)] == [1, 0, 1]
+        assert [slope(lambda x: F.threshold(x, 1.0, 5.0), v) for v in (-3.0, 1.0, 2.0)] == [0, 0, 1]
         assert slope(F.selu, -1e-9) == pytest.approx(1.0507009873554805 * 1.6732632423543772)
 
 
@@ -274,7 +281,8 @@ CALLS = {
     "gelu tanh": {"approximate": "tanh"}, "silu": {}, "mish": {}, "softplus": {},
     "softplus beta": {"beta": 3.0, "threshold": 4.0}, "softplus negative": {"beta": -0.5},
     "hardtanh": {"min_val": -0.5, "max_val": 2.0}, "softsign": {}, "logsigmoid": {}, "hardswish": {},
-    "hardsigmoid": {}, "sigmoid": {}, "tanh": {}, "glu": {"dim": 0}}
+    "hardsigmoid": {}, "sigmoid": {}, "tanh": {}, "glu": {"dim": 0}, "hardshrink": {}, "softshrink": {"lambd": 2.0},
+    "threshold": {"threshold": -0.5, "value": 7.0}}
 # More roundings of float64: PyTorch's 1/6 is a float32; 1 - tanh^2 subtracts nearly equal numbers.
 MORE = {"hardsigmoid": 2.0**29, "gelu tanh": 32}
 KINKS = np.array([-6, -3, -2, -1, -0.5, 0, 0.5, 1, 2, 3, 6, 25, -25, 100, -100])

@@ -114,7 +114,7 @@ def test_an_elementary_function(checkout):
 
 @pytest.mark.parametrize("make, words", [
     (lambda: op_skeleton("relu", "activation"), "there is relu already, in fastnn.ops.activation"),
-    (lambda: op_skeleton("hardshrink", "activation"), "there is hardshrink already, in fastnn.ops.composed"),
+    (lambda: op_skeleton("tanhshrink", "activation"), "there is tanhshrink already, in fastnn.ops.composed"),
     (lambda: op_skeleton("My-Op", "activation"), "'My-Op' is no name"),
     (lambda: op_skeleton("cubic", "activation", ("a", "b")), "have one input; 2 go to another family"),
     (lambda: op_skeleton("cubic", "cubes"), "--page says on which page of docs/api"),
