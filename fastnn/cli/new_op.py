@@ -17,7 +17,7 @@ def command(args: Namespace) -> int:
         raise UserError(f"new-op {name}: --family says to which file of fastnn/ops it goes, such as activation; "
                         "--kernel adds the kernel of an op that has its definition")
     draft = kernel_skeleton(name, args.folder) if args.kernel else op_skeleton(
-        name, args.family, tuple(args.inputs.split(",")), dict(args.attr), args.page)
+        name, args.family, tuple(args.inputs.split(",")), dict(args.attr), args.page, with_torch=not args.no_torch)
     new = [path for path in draft.files if not (draft.root/path).exists()]
     draft.write()
     heading("written")

@@ -155,6 +155,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--attr", metavar="NAME=NUMBER", action="append", type=attribute, default=[],
                      help="an attribute and its default, such as lambd=0.5; once for each")
     sub.add_argument("--page", metavar="PAGE", default="", help="for a new family: its page in docs/api")
+    sub.add_argument("--no-torch", action="store_true",
+                     help="no comparison with PyTorch; there is none either where it has no such function")
     sub.add_argument("--kernel", action="store_true",
                      help="instead, the kernel of an op that has its definition: row, body, wrapper, case")
     sub.add_argument("--folder", metavar="FOLDER", default="",

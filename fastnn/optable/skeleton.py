@@ -7,6 +7,7 @@ NaN, the example of the docstring shows nothing, numbers worked by hand are `...
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,13 +28,14 @@ DEFINITIONS = {"elementary": "arithmetic"}
 
 # ---- the definition, the function and its record -------------------------------------------------
 def op_skeleton(name: str, family: str, inputs: tuple[str, ...] = ("x",), attrs: Mapping[str, float] | None = None,
-                page: str = "", root: Path = ROOT) -> Draft:
+                page: str = "", root: Path = ROOT, with_torch: bool = True) -> Draft:
     """The definition, the function with its record, the layer of an activation, and the tests; the
     draft is to be written.
 
-    family   the file of fastnn/ops
-    attrs    attributes and their defaults
-    page     of docs/api, for a new family
+    family       the file of fastnn/ops
+    attrs        attributes and their defaults
+    page         of docs/api, for a new family
+    with_torch   compare with PyTorch, where it is installed and has a function of that name
     """
     attrs, draft = dict(attrs or {}), Draft(root)
     for word in (name, family, *inputs, *attrs):
@@ -53,21 +55,36 @@ def op_skeleton(name: str, family: str, inputs: tuple[str, ...] = ("x",), attrs:
     define(draft, f"fastnn/reference/{definition}.py", name, inputs, attrs)
     draft.export(ops, name)
     draft.publish(ops, function_text(name, inputs, attrs))
+    if len(inputs) > 1:
+        for home, needed in (("arithmetic", "common_shape"), ("repeat", "broadcast_tensors")):
+            if family != home:
+                draft.bring(ops, f".{home}", needed)
     if family in MAKERS:
         draft.append(ops, made_record(name, family, attrs))
     else:
         draft.bring(ops, "..autograd", "apply")
-        draft.bring(ops, "..errors", "DTypeError")
+        draft.bring(ops, "..errors", "DTypeError", *["ShapeError"] * (len(inputs) > 1))
         draft.bring(ops, "..op", "Op", "Refusal", "Sample", "register", "seeded")
         if not re.search(r"^from \.\.reference import .*\breference$", draft.read(ops), re.MULTILINE):
             draft.bring(ops, "..reference", f"{definition} as reference")
         draft.bring(ops, "..tensor", "Tensor", "tensor")
         draft.bring(ops, ".checks", "need_float")
         draft.append(ops, record(name, family, inputs, attrs))
+    theirs = torch_names(name) if with_torch else set()
     if family == "activation":
-        add_layer(draft, name, attrs)
-    add_tests(draft, name, family, inputs, attrs)
+        add_layer(draft, name, attrs, theirs)
+    add_tests(draft, name, family, inputs, attrs, name in theirs)
     return draft
+
+
+def torch_names(name: str) -> set[str]:
+    """Which of a function's name and its layer's PyTorch has; none where it is not installed."""
+    try:
+        torch = importlib.import_module("torch")
+    except Exception:                               # none, or one that cannot be loaded
+        return set()
+    homes = {name: (torch, torch.nn.functional), titled(name): (torch.nn,)}
+    return {word for word, rooms in homes.items() if any(callable(getattr(room, word, None)) for room in rooms)}
 
 
 def begin_family(draft: Draft, family: str, page: str) -> None:
@@ -112,13 +129,22 @@ def {name}_backward(dy, saved{keywords}):
 
 def function_text(name: str, inputs: tuple[str, ...], attrs: Mapping[str, float]) -> str:
     arguments = ["input" if a == "x" else a for a in inputs]
+    several = len(inputs) > 1
+    given = f"*broadcast_tensors({', '.join(arguments)})" if several else arguments[0]
+    check = f'    common_shape("{name}", {", ".join(f"{a}.shape" for a in arguments)})\n' if several else ""
+    slopes = r", \quad ".join(rf"d{a} = dy\, ..." for a in inputs)
+    raised = ["ShapeError : if the shapes do not broadcast."] if several else []
+    raised.append(f"DTypeError : if {'one' if several else arguments[0]} is not floating point"
+                  f"{', or the dtypes differ' if several else ''}.")
+    tensors = [f"nn.tensor([{2*i + 1}.0, {2*i + 2}.0])" for i in range(len(inputs))]
     typed = [*[f"{a}: Tensor" for a in arguments], *[f"{a}: float = {value}" for a, value in attrs.items()]]
-    described = [f"    {', '.join(arguments)} : Tensor of any shape, float32 or float64",
+    broadcast = ", which broadcast" if several else ""
+    described = [f"    {', '.join(arguments)} : Tensor of any shape, float32 or float64{broadcast}",
                  *[f"    {a} : float\n        ..." for a in attrs]]
     return f'''def {name}({", ".join(typed)}) -> Tensor:
     r"""...: what it is for, in a line.
 
-    .. math:: y = ... \\qquad dx = dy\\, ...
+    .. math:: y = ... \\qquad {slopes}
 
     Parameters
     ----------
@@ -126,16 +152,16 @@ def function_text(name: str, inputs: tuple[str, ...], attrs: Mapping[str, float]
 
     Raises
     ------
-    DTypeError : if {arguments[0]} is not floating point.
+    {(chr(10) + "    ").join(raised)}
 
     Cost: ... an element.
 
     Reference: ...
 
     >>> import fastnn as nn
-    >>> nn.functional.{name}({", ".join("nn.tensor([1.0, 2.0])" for _ in inputs)})
+    >>> nn.functional.{name}({", ".join(tensors)})
     """
-    return apply({", ".join([name.upper(), *arguments, *[f"{a}=float({a})" for a in attrs]])})
+{check}    return apply({", ".join([name.upper(), given, *[f"{a}=float({a})" for a in attrs]])})
 '''
 
 
@@ -155,6 +181,11 @@ def record(name: str, family: str, inputs: tuple[str, ...], attrs: Mapping[str, 
     """A record for inputs of one shape."""
     values = ", ".join(f'"{a}": {value}' for a, value in attrs.items())
     family = next((op.family for op in OPS.values() if op.ref_forward.__module__.endswith(f".{family}")), family)
+    refusals = "" if len(inputs) == 1 else f'''
+        Refusal("shapes", lambda: {name}({shaped(inputs, "tensor(np.ones((2, 3)))", "tensor(np.ones((2, 4)))")}),
+                ShapeError, ("{name}", "(2, 3)", "(2, 4)")),
+        Refusal("dtypes", lambda: {name}({shaped(inputs, "tensor([1.0])", "tensor(np.ones(1))")}), DTypeError,
+                ("{name}", "float32", "float64")),'''
     return f'''
 
 # ---- {name} {"-"*(92 - len(name))}
@@ -168,9 +199,10 @@ def {name}_sample(case: str, *shape: int) -> Sample:
     name="{name}", family="{family}", inputs={listed([f'"{a}"' for a in inputs])}, formula="y = ...",
     ref_forward=reference.{name}_forward, ref_backward=reference.{name}_backward,
     check=lambda {", ".join(inputs)}, **_: need_float("{name}", {", ".join(f"{a}={a}" for a in inputs)}),
-    samples=lambda: [{name}_sample("one", 1), {name}_sample("odd", 3, 5, 7), {name}_sample("empty", 0, 4),
+    samples=lambda: [{name}_sample("one", 1), {name}_sample("odd", 3, 5, 7),
+                     {name}_sample("zero-dimensional"), {name}_sample("empty", 0, 4),
                      {name}_sample("blocks", 2, 16411)],
-    errors=(
+    errors=({refusals}
         Refusal("integers", lambda: {name}({", ".join("tensor([1, 2])" for _ in inputs)}), DTypeError,
                 ("{name}", "int64")),
     ),
@@ -180,9 +212,21 @@ def {name}_sample(case: str, *shape: int) -> Sample:
 '''
 
 
-def add_layer(draft: Draft, name: str, attrs: Mapping[str, float]) -> None:
-    """The layer of an activation, and its rows of tests."""
-    path, title = "fastnn/layers/activation.py", "".join(map(str.capitalize, name.split("_")))
+def shaped(inputs: tuple[str, ...], first: str, last: str) -> str:
+    """Arguments of which the last is another."""
+    return ", ".join([first]*(len(inputs) - 1) + [last])
+
+
+def titled(name: str) -> str:
+    """The name of a function's layer."""
+    return "".join(map(str.capitalize, name.split("_")))
+
+
+def add_layer(draft: Draft, name: str, attrs: Mapping[str, float], theirs: set[str]) -> None:
+    """The layer of an activation, and its tests: a row that compares where PyTorch has it, else
+    that it is its function.
+    """
+    path, title = "fastnn/layers/activation.py", titled(name)
     init = f'''
     def __init__(self, {", ".join(f"{a}: float = {value}" for a, value in attrs.items())}) -> None:
         super().__init__()
@@ -204,20 +248,32 @@ class {title}(_Activation):
     def forward(self, input: Tensor) -> Tensor:
         return F.{name}({", ".join(["input", *[f"self.{a}" for a in attrs]])})
 {shown}''')
-    draft.insert("tests/layers/test_layers.py", r"^CASES = \{.*?(?=^\}$)",
-                 f'    "{title}": (lambda n: n.{title}(), [(3, 4, 6)]),\n')
+    if title in theirs:
+        draft.insert("tests/layers/test_layers.py", r"^CASES = \{.*?(?=^\}$)",
+                     f'    "{title}": (lambda n: n.{title}(), [(3, 4, 6)]),\n')
+    else:
+        draft.append("tests/layers/test_layers.py", f'''
+
+def test_{name}_is_its_function():
+    x = nn.tensor([[-2.0, -0.5, 0.25], [0.5, 1.0, 3.0]])
+    layer = nn.{title}()
+    assert nn.equal(layer(x), nn.functional.{name}(x)) and repr(layer).startswith("{title}(")
+''')
     draft.insert("tests/layers/test_module.py", r"^ERRORS = \[$.*?(?=^\]$)",
                  f'    ("{title}", lambda: nn.{title}()(zeros(2, 3, dtype=np.int64)), DTypeError, "{title}|int64"),\n')
 
 
-def add_tests(draft: Draft, name: str, family: str, inputs: tuple[str, ...], attrs: Mapping[str, float]) -> None:
-    """A number worked by hand, and PyTorch's opinion."""
+def add_tests(draft: Draft, name: str, family: str, inputs: tuple[str, ...], attrs: Mapping[str, float],
+              compared: bool) -> None:
+    """A number worked by hand, the shapes of several inputs, and PyTorch's opinion where it is
+    `compared`.
+    """
     path = f"tests/ops/test_{family}.py"
     if path not in draft:
         path = f"tests/ops/test_{name}.py"
-    tensors = "\n".join(f"    {a} = nn.tensor([1.0, 2.0], requires_grad=True)" for a in inputs)
-    drawn = ", ".join("rng.standard_normal((3, 5))" for _ in inputs)
-    draft.append(path, f'''
+    tensors = "\n".join(f"    {a} = nn.tensor([{2*i + 1}.0, {2*i + 2}.0], requires_grad=True)"
+                        for i, a in enumerate(inputs))
+    text = f'''
 
 # ---- {name} {"-"*(92 - len(name))}
 @pytest.mark.parametrize("backend", ["kernels", "reference"])
@@ -228,20 +284,41 @@ def test_{name}_by_hand(backend):
         y.sum().backward()
     assert y.tolist() == [...]                      # the arithmetic, for a reader with a calculator
 {chr(10).join(f"    assert {a}.grad.tolist() == [...]" for a in inputs)}
+'''
+    if len(inputs) > 1:
+        text += f'''
 
+def test_{name}_broadcasts():
+    row = nn.tensor([[1.0, 2.0, 3.0]], requires_grad=True)
+    column = nn.tensor([[1.0], [2.0]], requires_grad=True)
+    y = nn.functional.{name}({shaped(inputs, "row", "column")})
+    same = nn.functional.{name}({shaped(inputs, "row.expand(2, 3)", "column.expand(2, 3)")})
+    assert nn.equal(y, same) and y.shape == (2, 3)
+    y.sum().backward()
+    assert row.grad.shape == (1, 3) and column.grad.shape == (2, 1)
+'''
+    if compared:
+        settings = "".join(f", {a}={value}" for a, value in attrs.items())
+        shapes = ", ".join(["(3, 5)", *["(5,)"]*(len(inputs) - 1)])
+        text += f'''
 
 def test_{name}_is_pytorchs(torch):
     rng = np.random.default_rng(0)
-    compare(*both("{name}"), [{drawn}], each=True{"".join(f", {a}={value}" for a, value in attrs.items())})
-''', f'''"""{name} beyond the laws: a number worked by hand, PyTorch as second opinion."""
+    arrays = [rng.standard_normal(shape) for shape in [{shapes}]]
+    compare(*both("{name}"), arrays, each=True{settings})
+'''
+    needed = "import pytest"
+    if compared:
+        needed = f"import numpy as np\n{needed}\nfrom second_opinion import both, compare"
+    others = ", PyTorch as second opinion" if compared else ""
+    draft.append(path, text, f'''"""{name} beyond the laws: a number worked by hand{others}."""
 
-import numpy as np
-import pytest
-from second_opinion import both, compare
+{needed}
 
 import fastnn as nn
 ''')
-    draft.bring(path, "second_opinion", "both", "compare")
+    if compared:
+        draft.bring(path, "second_opinion", "both", "compare")
 
 
 # ---- the kernel ----------------------------------------------------------------------------------
@@ -260,7 +337,6 @@ def kernel_skeleton(name: str, folder: str = "", root: Path = ROOT) -> Draft:
     definition = f"{op.ref_forward.__module__.replace('.', '/')}.py"
     inputs, attrs = arguments_of(draft.read(definition), f"{name}_forward")
     wrapper, kernel = kernels_beside(name) or begin_kernels(draft, name, folder)
-    mapped = len(inputs) == 1 and len(attrs) <= 2           # MAP1 and MAP2 take as many
     template, cases = f"csrc/{kernel}.tmpl.h", "tests/c/cases_elements.c"
     if '#include "pointwise/map.tmpl.h"' not in draft.read(template):
         draft.insert(template, r"\A/\*.*?\*/\n", '#include "pointwise/map.tmpl.h"\n')
@@ -271,6 +347,7 @@ def kernel_skeleton(name: str, folder: str = "", root: Path = ROOT) -> Draft:
     body = f"\n{title}\n"
     for way, outputs, arrays in (("forward", ["y"], inputs), ("backward", [f"d{a}" for a in inputs], ("dy", *inputs))):
         kernel_name = f"{name}_{way}"
+        mapped = is_mapped(outputs, arrays, attrs)
         arguments = [*[f"REAL *{a}" for a in outputs], *[f"const REAL *{a}" for a in arrays], "fnn_size n",
                      *[f"double {a}" for a in attrs]]
         names = [*outputs, *arrays, "n", *attrs]
@@ -279,11 +356,11 @@ def kernel_skeleton(name: str, folder: str = "", root: Path = ROOT) -> Draft:
         body += mapping(kernel_name, arrays, attrs) if mapped else loop(kernel_name, outputs, arrays, attrs, arguments)
         given = ", ".join(["n", *["0.5", "0.75", *["1.0"]*len(attrs)][:len(attrs)]])
         made = ", ".join(["out(r, n)"]*len(outputs) + ["in(r, n)"]*len(arrays))
-        case += (f"{way.upper()}({kernel_name}, any, {given})\n" if mapped else
+        case += (f"{way.upper()}({kernel_name}, any, {given})\n" if len(inputs) == 1 and mapped else
                  f"CASE({kernel_name})\n{{\n    FOR_LENGTHS {{\n        const fnn_size n = length(r, size);\n"
                  f"        CALL({kernel_name})({made}, {given});\n    }}\n}}\n" + "\n"*(way == "forward"))
     draft.append(template, body)
-    draft.append(f"fastnn/kernels/{wrapper}.pxi", wrappers(name, inputs, attrs, mapped))
+    draft.append(f"fastnn/kernels/{wrapper}.pxi", wrappers(name, inputs, attrs))
     section = rf"^/\* ---- {Path(kernel).name}\.h .*?(?=\n/\* ----|\Z)"
     if re.search(section, draft.read(cases), re.MULTILINE | re.DOTALL):
         draft.insert(cases, section, case)
@@ -357,6 +434,11 @@ def wrapped(line: str, rest: str, indent: int) -> str:
     return f"{line} {rest}\n" if len(line + rest) < 120 else f"{line}\n{' '*indent}{rest}\n"
 
 
+def is_mapped(outputs: Sequence[str], arrays: Sequence[str], attrs: Sequence[str]) -> bool:
+    """Whether MAP1 or MAP2 makes such a kernel."""
+    return len(outputs) == 1 and len(arrays) <= 2 and len(attrs) <= 2
+
+
 def mapping(kernel: str, arrays: tuple[str, ...], attrs: tuple[str, ...]) -> str:
     """A line of map.tmpl.h. An expression without one of its names would be a warning."""
     names = [*arrays, *attrs]
@@ -367,13 +449,20 @@ def loop(kernel: str, outputs: list[str], arrays: tuple[str, ...], attrs: tuple[
     """A loop over the elements, in blocks."""
     fields = f"REAL *{', *'.join(outputs)}; const REAL *{', *'.join(arrays)};"
     fields += f" double {', '.join(attrs)};" if attrs else ""
-    written = " ".join(f"args->{a}[i] = R(NAN);" for a in outputs)
+    # a name that is not used would be a warning
+    product = " * ".join([*arrays, *attrs])
+    named = f"const REAL {', '.join(f'{a} = args->{a}[i]' for a in arrays)};"
+    numbers = "".join(f"    const REAL {a} = (REAL)args->{a};\n" for a in attrs)
+    written = "\n".join(f"        args->{a}[i] = R(NAN) * {product};" for a in outputs)
     return f"""typedef struct {{ {fields} }} FN({kernel}_args);
 
 static void FN({kernel}_block)(void *ctx, fnn_size begin, fnn_size end)
 {{
     const FN({kernel}_args) *args = ctx;
-    for (fnn_size i = begin; i < end; i++) {{ {written} }}
+{numbers}    for (fnn_size i = begin; i < end; i++) {{
+        {named}
+{written}
+    }}
 }}
 
 void FN({kernel})({', '.join(arguments)})
@@ -384,17 +473,18 @@ void FN({kernel})({', '.join(arguments)})
 """
 
 
-def wrappers(name: str, inputs: tuple[str, ...], attrs: tuple[str, ...], mapped: bool) -> str:
+def wrappers(name: str, inputs: tuple[str, ...], attrs: tuple[str, ...]) -> str:
     """The wrappers in Cython."""
     keywords = "".join([", *" if attrs else "", *[f", {a}" for a in attrs]])
     numbers = "".join(f", {a}" for a in attrs)
-    if mapped:
-        kind, x = "pq"[:len(attrs)], inputs[0]
-        return f"""
+    kind = "pq"[:len(attrs)]
+    mapped = f"""
 
-def {name}_forward({x}{keywords}):
-    return map1{kind}(fnn_{name}_forward, {x}{numbers}), ({x},)
-
+def {name}_forward({', '.join(inputs)}{keywords}):
+    return map{len(inputs)}{kind}(fnn_{name}_forward, {', '.join(inputs)}{numbers}), {listed(inputs)}
+"""
+    if is_mapped(["dx"], ["dy", *inputs], attrs):
+        return f"""{mapped}
 
 def {name}_backward(dy, saved{keywords}):
     return (map2{kind}(fnn_{name}_backward, dy, saved[0]{numbers}),)
@@ -405,7 +495,7 @@ def {name}_backward(dy, saved{keywords}):
     made = "".join(f"    d{a} = new_like(&d{a}_, &{first}_)\n" for a in inputs)
     data = "".join(f", {a}_.data" for a in inputs)
     outputs = ", ".join(f"d{a}_.data" for a in inputs)
-    return f"""
+    forward = mapped if is_mapped(["y"], inputs, attrs) else f"""
 
 def {name}_forward({', '.join(inputs)}{typed}):
     cdef Array {', '.join(f'{a}_' for a in (*inputs, 'y'))}
@@ -413,7 +503,8 @@ def {name}_forward({', '.join(inputs)}{typed}):
     with nogil:
         fnn_{name}_forward[{first}_.dtype](y_.data{data}, {first}_.size{numbers})
     return y, {listed(inputs)}
-
+"""
+    return f"""{forward}
 
 def {name}_backward(dy, saved{typed}):
     cdef Array {', '.join(f'{a}_' for a in ('dy', *inputs, *[f'd{a}' for a in inputs]))}

@@ -1,6 +1,7 @@
 """`new-op`: what it writes is red, complete but for what it says, and green when it is filled."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from checkout import ROOT, needs_sources
 from fastnn.console import UserError
 from fastnn.kernels import compiled
 from fastnn.op import OPS
+from fastnn.optable import skeleton
 from fastnn.optable.skeleton import kernel_skeleton, op_skeleton
 
 pytestmark = needs_sources
@@ -68,6 +70,10 @@ def test_an_activation(checkout, monkeypatch):
     done = fastnn(checkout, "new-op", "cubic", "--family", "activation", "--attr", "lambd=0.5")
     assert done.returncode == 0 and "fastnn/reference/activation.py" in done.stdout, done.stderr
     assert lacking(checkout, monkeypatch) == [TABLE.format("cubic")]
+    # PyTorch has no such function
+    assert "cubic_is_pytorchs" not in (checkout/"tests/ops/test_activation.py").read_text()
+    layers = (checkout/"tests/layers/test_layers.py").read_text()
+    assert "def test_cubic_is_its_function" in layers and "n.Cubic()," not in layers
     red = fastnn(checkout, "check", "cubic")
     assert red.returncode == 1 and "NotImplementedError" in red.stdout
     fill(checkout, "fastnn/reference/activation.py", "y = lambd * x * x * x", "dx = dy * 3 * lambd * x * x")
@@ -96,11 +102,19 @@ def test_a_new_family_with_two_inputs(checkout, monkeypatch):
     assert lacking(checkout, monkeypatch) == [TABLE.format("hypotenuse")]
     fill(checkout, "fastnn/reference/pairs.py", "y = np.sqrt(a * a + b * b)",
          "da, db = (dy * c / np.sqrt(a * a + b * b) for c in (a, b))")
+    tests = checkout/"tests/ops/test_hypotenuse.py"
+    worked = iter(["10**0.5, 20**0.5", "0.1**0.5, 0.2**0.5", "0.9**0.5, 0.8**0.5"])
+    tests.write_text(re.sub(r"\[\.\.\.\]", lambda blank: f"pytest.approx([{next(worked)}])", tests.read_text()))
+    green = run(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/ops/test_hypotenuse.py")
+    assert green.returncode == 0 and "3 passed" in green.stdout, green.stdout
     assert fastnn(checkout, "check", "hypotenuse", "--all-laws").returncode == 0
     assert "--folder" in fastnn(checkout, "new-op", "hypotenuse", "--kernel").stderr
     assert fastnn(checkout, "new-op", "hypotenuse", "--kernel", "--folder", "pointwise").returncode == 0
     assert lacking(checkout, monkeypatch) == [TABLE.format("hypotenuse")]
     assert compiles(checkout, "csrc/pointwise/pairs.c") is True
+    template = (checkout/"csrc/pointwise/pairs.tmpl.h").read_text(encoding="utf-8")
+    assert "MAP2(hypotenuse_forward, a, b, R(NAN) * a * b)" in template
+    assert "const REAL dy = args->dy[i], a = args->a[i], b = args->b[i];" in template
     header = (checkout/"csrc/pointwise/pairs.h").read_text(encoding="utf-8")
     assert "Names      fnn_hypotenuse_forward, fnn_hypotenuse_backward:\n *            FN(hypotenuse_forward)" in header
     assert "pairs.tmpl.h" in (checkout/"csrc/pointwise/map.tmpl.h").read_text()
@@ -110,6 +124,54 @@ def test_an_elementary_function(checkout):
     assert fastnn(checkout, "new-op", "cubic", "--family", "elementary", "--attr", "by=2").returncode == 0
     fill(checkout, "fastnn/reference/arithmetic.py", "y = by * x**3", "dx = dy * 3 * by * x**2")
     assert fastnn(checkout, "check", "cubic", "--all-laws").returncode == 0
+
+
+def drafted_tests(name, inputs=("x",), family="activation", **how):
+    """The text of the tests that a draft has, all together, which is Python in 120 columns."""
+    draft = op_skeleton(name, family, inputs, {"by": 2.0}, "arithmetic", **how)
+    for path, text in draft.files.items():
+        if path.endswith(".py"):
+            compile(text, path, "exec")
+            assert max(map(len, text.splitlines())) <= 120, path
+    return "".join(text for path, text in draft.files.items() if path.startswith("tests/"))
+
+
+@pytest.mark.parametrize("inputs, family", [(("x",), "activation"), (("a", "b"), "pairs"), (("a", "b", "c"), "pairs"),
+                                            (("a", "b"), "transcendental"), (("a", "b"), "arithmetic")])
+def test_pytorch_is_compared_where_it_has_the_function(monkeypatch, inputs, family):
+    """And only there; --no-torch leaves it out everywhere."""
+    monkeypatch.setattr(skeleton, "torch_names", lambda name: {"quartic", "Quartic"} & {name, name.title()})
+    assert "def test_quartic_is_pytorchs" in drafted_tests("quartic", inputs, family)
+    for name, how in (("quartic", {"with_torch": False}), ("quintic", {})):
+        text = drafted_tests(name, inputs, family, **how)
+        assert f"def test_{name}_by_hand" in text and f"{name}_is_pytorchs" not in text
+        assert f'both("{name}")' not in text and f"lambda n: n.{name.title()}()" not in text
+    if family == "activation":
+        assert '"Quartic": (lambda n: n.Quartic(), [(3, 4, 6)])' in drafted_tests("quartic")
+        # what the layer refuses is ours to test
+        assert 'nn.Quintic()(zeros' in drafted_tests("quintic")
+
+
+def test_what_pytorch_has(torch, monkeypatch):
+    assert skeleton.torch_names("i0") == {"i0"} and skeleton.torch_names("softsign") == {"softsign", "Softsign"}
+    assert not skeleton.torch_names("cubic") and not skeleton.torch_names("float32")    # a dtype
+    def broken(name):
+        raise OSError("no such library")
+    monkeypatch.setattr(skeleton.importlib, "import_module", broken)
+    assert not skeleton.torch_names("i0")
+
+
+def test_several_inputs_are_as_complete_as_one():
+    files = op_skeleton("quartic", "pairs", ("a", "b"), {"by": 2.0}, "arithmetic").files
+    ops, definition = files["fastnn/ops/pairs.py"], files["fastnn/reference/pairs.py"]
+    for words in (r"qquad da = dy\, ..., \quad db = dy\, ...", "which broadcast", "ShapeError : if the shapes do not",
+                  'common_shape("quartic", a.shape, b.shape)', "apply(QUARTIC, *broadcast_tensors(a, b), by=float(by))",
+                  'Refusal("shapes"', 'Refusal("dtypes"', 'Refusal("integers"', "tensor([1.0, 2.0]), nn.tensor([3.0"):
+        assert words in ops, words
+    assert "a, b = saved" in definition and "return (da, db)" in definition
+    assert "def test_quartic_broadcasts" in files["tests/ops/test_quartic.py"]
+    alone = op_skeleton("quartic", "singles", ("x",), {}, "arithmetic").files["fastnn/ops/singles.py"]
+    assert "broadcast" not in alone and "ShapeError" not in alone
 
 
 @pytest.mark.parametrize("make, words", [
