@@ -101,7 +101,8 @@ def extremes(dy: Tensor, a: Any, b: Any, largest: bool) -> Any:
 def pow_tensor(dy: Tensor, a: Any, b: Any, y: Any = None) -> Any:
     da = db = None
     if isinstance(a, Tensor):
-        da = sum_to(dy * only(data(b) == 0, 0.0, b * a**(b - 1)), a)
+        flat = data(b) == 0             # there a^(b - 1), which is infinite at 0, must not be asked
+        da = sum_to(dy * only(flat, 0.0, b * a**only(flat, 0.0, b - 1)), a)
     if isinstance(b, Tensor):
         base = a if isinstance(a, Tensor) else constant(np.asarray(a, b.dtype))
         db = sum_to(dy * (a**b) * log(only(base._data == 0, 1.0, base)), b)

@@ -258,3 +258,11 @@ def test_the_graph_is_kept_and_goes_with_its_tensors():
     del g, y
     gc.collect()
     assert node() is None
+
+
+def test_powers_of_zero():
+    """x^0 and x^1 have no second derivative, at 0, too, and x^3 has 6 x."""
+    x = nn.tensor([0.0, 2.0], requires_grad=True)
+    for exponent, want in ((0.0, [0, 0]), (1.0, [0, 0]), (3.0, [0, 12])):
+        g, = nn.autograd.grad((x**nn.tensor([exponent])).sum(), x, create_graph=True)
+        assert nn.autograd.grad(g.sum(), x)[0].tolist() == want, exponent
