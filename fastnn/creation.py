@@ -18,9 +18,9 @@ from .errors import DTypeError, RangeError, ShapeError
 from .random import generator
 from .tensor import Tensor, dtype_of, number_of, tensor, wrapped
 
-__all__ = ["arange", "bernoulli", "empty", "empty_like", "eye", "full", "full_like", "linspace", "multinomial",
-           "normal", "ones", "ones_like", "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "zeros",
-           "zeros_like"]
+__all__ = ["arange", "bernoulli", "empty", "empty_like", "eye", "full", "full_like", "linspace", "logspace",
+           "multinomial", "normal", "ones", "ones_like", "rand", "rand_like", "randint", "randn", "randn_like",
+           "randperm", "tril_indices", "triu_indices", "zeros", "zeros_like"]
 
 
 def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
@@ -173,14 +173,56 @@ def linspace(start: float, end: float, steps: int = 100, *, dtype: Any = np.floa
     tensor([0.00, 0.25, 0.50, 0.75, 1.00])
     """
     on_cpu("linspace", device)
-    first, last = float(start), float(end)
-    if dtype_of("linspace", dtype).kind in "iu":
-        first, last = float(int(first)), float(int(last))           # fractions are cut off first
-    i = np.arange(_shape("linspace", (steps,))[0], dtype=np.float64)
-    step = (last - first) / max(i.size - 1, 1)
-    # from the nearer end, so that both are exact
-    numbers = np.where(i < i.size // 2, first + step * i, last - step * (i.size - 1 - i)) if i.size != 1 else i + first
-    return _converted("linspace", numbers, dtype, requires_grad)
+    return _converted("linspace", _spaced("linspace", start, end, steps, dtype), dtype, requires_grad)
+
+
+def logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = np.float32,
+             requires_grad: bool = False, device: Any = None) -> Tensor:
+    """steps powers of a base, from base^start to base^end, each the same factor from the next.
+
+    Raises
+    ------
+    RangeError
+        The dtype cannot hold them: integers no fraction of a power of a negative base.
+
+    >>> import fastnn as nn
+    >>> nn.logspace(0, 2, 3)
+    tensor([  1.,  10., 100.])
+    """
+    on_cpu("logspace", device)
+    with np.errstate(all="ignore"):
+        powers = np.power(float(base), _spaced("logspace", start, end, steps, dtype))
+    return _converted("logspace", powers, dtype, requires_grad)
+
+
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = np.int64, device: Any = None) -> Tensor:
+    """The rows, and the columns, of the lower triangle's elements in a matrix, row after row.
+
+    `offset` is the last diagonal of it: 0 the main one, 1 the one above. x[tuple(indices)] takes
+    the elements.
+
+    Raises
+    ------
+    DTypeError
+        Another dtype than int32 and int64.
+
+    >>> import fastnn as nn
+    >>> nn.tril_indices(2, 3)
+    tensor([[0, 1, 1],
+            [0, 0, 1]])
+    """
+    return _triangle("tril_indices", (row, col), offset, False, dtype, device)
+
+
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = np.int64, device: Any = None) -> Tensor:
+    """`tril_indices` of the upper triangle, whose first diagonal is `offset`.
+
+    >>> import fastnn as nn
+    >>> nn.triu_indices(2, 3)
+    tensor([[0, 0, 0, 1, 1],
+            [0, 1, 2, 1, 2]])
+    """
+    return _triangle("triu_indices", (row, col), offset, True, dtype, device)
 
 
 def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
@@ -363,6 +405,31 @@ def _shape(who: str, size: tuple[Any, ...]) -> tuple[int, ...]:
     if math.prod(shape) > arrays.MOST:
         raise ShapeError("the tensor would be larger than any memory", who=who, got=shape)
     return shape
+
+
+def _spaced(who: str, start: Any, end: Any, steps: int, dtype: Any) -> np.ndarray:
+    """steps numbers of float64 from start to end."""
+    first, last = float(start), float(end)
+    if dtype_of(who, dtype).kind in "iu":
+        first, last = float(int(first)), float(int(last))           # fractions are cut off first
+    i = np.arange(_shape(who, (steps,))[0], dtype=np.float64)
+    step = (last - first) / max(i.size - 1, 1)
+    # from the nearer end, so that both are exact
+    return np.where(i < i.size // 2, first + step * i, last - step * (i.size - 1 - i)) if i.size != 1 else i + first
+
+
+def _triangle(who: str, size: Any, offset: Any, upper: bool, dtype: Any, device: Any) -> Tensor:
+    """The rows and the columns of a triangle's elements."""
+    on_cpu(who, device)
+    rows, columns = _shape(who, size)
+    new, offset = dtype_of(who, dtype), _whole(who, offset)
+    if new not in (np.int32, np.int64):
+        raise DTypeError(who=who, expected="int32 or int64", got=str(new))
+    # where each row's part begins and ends
+    edge = np.clip(np.arange(rows) + min(max(offset, -rows - columns), rows + columns) + (not upper), 0, columns)
+    starts, counts = (edge, columns - edge) if upper else (np.zeros_like(edge), edge)
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return wrapped(np.stack([np.repeat(np.arange(rows), counts), within + np.repeat(starts, counts)]).astype(new))
 
 
 def _filled(who: str, shape: tuple[int, ...], value: Any, dtype: Any, requires_grad: bool) -> Tensor:

@@ -9,8 +9,10 @@ from .ops.adaptive_pool import *
 from .ops.arithmetic import *
 from .ops.attention import *
 from .ops.batch_norm import *
+from .ops.calculus import *
 from .ops.chance import *
 from .ops.clone import *
+from .ops.combine import *
 from .ops.compare import *
 from .ops.composed import *
 from .ops.conv1d import *

@@ -29,6 +29,16 @@ CALLS = {
     "arange real": lambda n, f64: n.arange(0, 1, 0.25),
     "arange typed": lambda n, f64: n.arange(3, dtype=f64),
     "linspace": lambda n, f64: n.linspace(-1, 1, 5),
+    "logspace": lambda n, f64: n.logspace(0, 2, 3),
+    "logspace of 2": lambda n, f64: n.logspace(-2, 6, 5, base=2, dtype=f64),
+    "logspace of -2": lambda n, f64: n.logspace(0, 3, 4, base=-2),
+    "logspace of 0": lambda n, f64: n.logspace(0, 3, 4, base=0),
+    "logspace of one": lambda n, f64: n.logspace(1, 3, 1),
+    "logspace cut off": lambda n, f64: n.logspace(0, 10.7, 5, base=2, dtype=n.int64),
+    **{f"{name} {args}": lambda n, f64, name=name, args=args: getattr(n, name)(*args)
+       for name in ("tril_indices", "triu_indices")
+       for args in ((3, 3), (2, 4, 1), (4, 2, -1), (3, 3, 9), (3, 3, -9), (0, 2), (2, 0))},
+    "tril_indices typed": lambda n, f64: n.tril_indices(2, 2, dtype=n.int32),
 }
 
 

@@ -68,7 +68,9 @@ FLOOR = 1e-4
 # Its celu rounds 1 / alpha to float32, too.
 TORCH_INEXACT = {"nn.functional.hardsigmoid": 1e-7, "nn.functional.celu": 1e-7,
                  # their derivative has 9 digits
-                 "digamma": 1e-7, "polygamma": 1e-7, "special.polygamma": 1e-7}
+                 "digamma": 1e-7, "polygamma": 1e-7, "special.polygamma": 1e-7,
+                 # their slopes are differences of squares
+                 "special.log_ndtr": 1e-6, "special.erfcx": 1e-2}
 # Where PyTorch's slope at NaN is one in its vectors and another in the elements behind the last.
 TORCH_BY_PLACE = {f"nn.functional.{name}" for name in (
     "hardtanh", "relu6", "elu", "selu", "celu", "softshrink", "hardshrink")}
@@ -76,14 +78,17 @@ TORCH_BY_PLACE = {f"nn.functional.{name}" for name in (
 # sin(pi k), 0 for whole numbers k, is a rounding error of float32 there.
 TORCH_INEXACT_INTS = {"sinc": 1e-3}
 # Near -1, -2, ..., where its slope goes to infinity, PyTorch's has no right digit.
-TORCH_POLES = {"digamma"}
+TORCH_POLES = {"digamma", "polygamma", "special.polygamma"}
 # Where PyTorch gives the gradient of an element to every value that was written there, not to the
 # last alone.
 TORCH_TO_ALL = {"index_copy"}
 # The same along the last so many axes: there the places that several values have are left out.
 TORCH_TO_ALL_IN = {"nn.functional.max_unpool1d": 1, "nn.functional.max_unpool2d": 2}
-# Where PyTorch has another slope at infinity than the limit.
-TORCH_AT_INFINITY = {"frexp"}
+# Where PyTorch's slope at NaN is a number: that at 0.
+TORCH_AT_NAN = {"special.i1", "special.i1e"}
+# Where PyTorch's slope is another from this size on: at infinity not the limit; or the difference
+# has no right digit left.
+TORCH_FAR = {"frexp": math.inf, "special.log_ndtr": 1e4}
 # Whose gradient PyTorch gives as if log_softmax came before: both are taken through it.
 TORCH_NORMALISED = {"nn.functional.ctc_loss", "CTCLoss"}
 
@@ -555,10 +560,11 @@ def check_sample(op, sample, caller, dtype_name, seed, drop=(), by_position=()):
         if op.name in TORCH_POLES:
             x = to_array(t)
             g, w = (np.where((x < 0.5) & (np.abs(x - np.round(x)) < 0.01), 0, a).astype(a.dtype) for a in (g, w))
-        if op.name in TORCH_BY_PLACE:
+        if op.name in TORCH_BY_PLACE | TORCH_AT_NAN:
             g, w = (np.where(np.isnan(to_array(t)), 0, a).astype(a.dtype) for a in (g, w))
-        if op.name in TORCH_AT_INFINITY:
-            g, w = (np.where(np.isinf(to_array(t)), 0, a).astype(a.dtype) for a in (g, w))
+        if op.name in TORCH_FAR:
+            far = np.abs(to_array(t)) >= TORCH_FAR[op.name]
+            g, w = (np.where(far, 0, a).astype(a.dtype) for a in (g, w))
         compare(g, w, tol, "grad", (lambda i=i: ref.grad(i)) if dtype_name == "float32" else None)
     return None
 

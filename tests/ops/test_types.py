@@ -61,6 +61,7 @@ def table(n, f):
         "clamp between": lambda a, b: a.clamp(b, b),
         "div floor": divided("floor"), "div trunc": divided("trunc"),
         "add alpha": scaled("add"), "sub alpha": scaled("sub"),
+        "xlog1py": lambda a, b: n.special.xlog1py(a, b),
         "masked_fill": lambda a, b: a.masked_fill(tensor(MASK), b),
         "pad": lambda a, b: f.pad(a, (1, 2), value=b),
         "full_like": lambda a, b: n.full_like(a, b),
@@ -75,7 +76,8 @@ def table(n, f):
 OTHERS = {"isclose", "allclose", "equal", "heaviside", "concatenate", "broadcast_tensors", "tile", "prelu", "dot",
           "matmul", "mm", "bmm", "mv", "linear", "atleast_1d", "histc"}
 # Their parts are in the table
-COMPOSED = {"composed", "distance", "inplace", "join", "product", "repeat", "scan", "shape", "slices", "sort"}
+COMPOSED = {"combine", "composed", "distance", "inplace", "join", "product", "repeat", "scan", "shape", "slices",
+            "sort"}
 # what is written must have the type of what it is written into, as in PyTorch: test_scatter.py
 WRITES = {"scatter"}
 # the number comes second
