@@ -1,5 +1,6 @@
-"""What a network stumbles over although every result is right: state that is kept from call to
-call, layouts of memory that are read wrong, two threads that call at the same time.
+"""What a network stumbles over although every result is right: NaN that gets lost, state that is
+kept from call to call, layouts of memory that are read wrong, two threads that call at the same
+time.
 
 Each check takes a kernel and a call that it answered right, and gives the complaint in words, or
 "".
@@ -16,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from ..config import get_num_threads, threads
-from .allowance import as_tuple, each, is_floating
-from .ends import is_allowed
+from .allowance import as_tuple, each, is_floating, widened
+from .ends import is_allowed, one_element_replaced, results_of
 from .trials import Kernel, Trial, attempt, copied, told, worst
 from .words import number
 
@@ -26,12 +27,76 @@ __all__ = ["CHECKS", "some", "unsteady"]
 LATER = ("state is kept between calls: a later call writes into the result of an earlier one. Make a new array in "
          "every call.")
 
+# NumPy's functions that leave NaN out, and what to call in their place
+LOSES_NAN = {"fmax": "np.maximum keeps it", "fmin": "np.minimum keeps it", "nanmax": "np.max keeps it",
+             "nanmin": "np.min keeps it", "nansum": "np.sum keeps it", "nanmean": "np.mean keeps it",
+             "nanvar": "np.var keeps it", "nanstd": "np.std keeps it", "nanprod": "np.prod keeps it",
+             "nanargmax": "np.argmax finds it", "nan_to_num": "leave it out"}
+
 LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "a view with gaps, as x[..., ::2]": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
     "a transposed view, as x.T": np.asfortranarray,
     "an array that may not be written": lambda a: np.lib.stride_tricks.as_strided(a, writeable=False),
 }
 
+
+
+def loses_nan(kernel: Kernel, trial: Trial) -> str:
+    """One NaN in an input, or in the upstream gradient, becomes a number where the definition has
+    NaN. Inputs whose NaN the op drops on purpose (`drops_nan`) are left out.
+    """
+    op, sample, dtype = kernel.op, trial.sample, trial.dtype
+    if dtype != "float32":
+        return ""
+    for k, _, put in one_element_replaced(op, sample, dtype):
+        upstream = k >= len(trial.inputs)
+        name = "dy" if upstream else op.inputs[min(k, len(op.inputs) - 1)]
+        inputs, dy = put(np.nan)
+        if (upstream and kernel.backward is None) or name in op.drops_nan or not is_allowed(op, sample, inputs):
+            continue
+        wants = [results_of(op.definition, given, upstream_gradient, sample) for given, upstream_gradient in
+                 ((inputs, dy), ([widened(a) for a in inputs], each(widened, dy)))]
+        try:
+            got = _all_results(kernel, trial, inputs, dy)
+        except Exception as error:
+            return f"NaN in {name} ends the call: {told(error)}"
+        outputs = len(trial.outputs)
+        for i, (g, *want) in enumerate(zip(got, *wants)):
+            if g is None or any(w is None or not is_floating(np.asarray(w)) for w in want):
+                continue
+            lost = np.isnan(want[0]) & np.isnan(want[1]) & ~np.isnan(g)
+            if lost.any():
+                result = ("y" if outputs == 1 else f"y[{i}]") if i < outputs else (
+                    f"the gradient of {op.inputs[min(i - outputs, len(op.inputs) - 1)]}")
+                cause = as_tuple(dy)[k - len(trial.inputs)] if upstream else inputs[k]
+                return (f"NaN gets lost: where {name}{_place(np.isnan(cause))} is NaN, {result}{_place(lost)} is "
+                        f"{number(g[lost].flat[0])}, and NaN is right. In training NaN is how an error shows: where it "
+                        f"gets lost, the loss looks healthy and the weights are not. {_keeps_nan(kernel)}")
+    return ""
+
+
+def _place(where: np.ndarray) -> str:
+    """The first true element, as it is written behind a name."""
+    return str([int(n) for n in np.argwhere(where)[0]]) if np.ndim(where) else ""
+
+
+def _all_results(kernel: Kernel, trial: Trial, inputs: list[Any], dy: Any) -> list[Any]:
+    """Outputs, and after them the gradients, if the kernel gives any."""
+    y, saved = kernel.run(*map(copied, inputs), **trial.sample.attrs)
+    grads: Any = ()
+    if kernel.backward is not None and trial.gradients:
+        grads = kernel.backward(each(np.copy, dy), saved, **trial.sample.attrs)
+    return [np.asarray(a) if a is not None else None for a in (*as_tuple(y), *grads)]
+
+
+def _keeps_nan(kernel: Kernel) -> str:
+    """What to write, in words."""
+    for function in (kernel.forward, kernel.backward):
+        for name in getattr(getattr(function, "__code__", None), "co_names", ()):
+            if name in LOSES_NAN:
+                return f"np.{name} leaves NaN out: {LOSES_NAN[name]}."
+    return ("A comparison with NaN is false: let the false side be the one that keeps x, as np.where(x < 0, 0, x) "
+            "does.")
 
 
 def keeps_state(kernel: Kernel, trial: Trial) -> str:
@@ -209,4 +274,5 @@ def some(trials: Sequence[Trial], count: int) -> list[Trial]:
 
 # each with how many calls it looks at; None for all
 CHECKS: list[tuple[Callable[[Kernel, Trial], str], int | None]] = [
-    (keeps_state, None), (unwritten, 6), (shares_results, 6), (overwrites_saved, 6), (layouts, 3), (together, 2)]
+    (loses_nan, None), (keeps_state, None), (unwritten, 6), (shares_results, 6), (overwrites_saved, 6), (layouts, 3),
+    (together, 2)]

@@ -20,7 +20,7 @@ from .allowance import as_tuple, differentiable, each, hold, is_floating, widene
 from .derivatives import random_cotangent
 
 __all__ = ["LAWS_OF_ENDS", "ends_are_the_definition", "is_allowed", "limits_are_reached", "nan_passes",
-           "weights_of_any_size"]
+           "one_element_replaced", "results_of", "weights_of_any_size"]
 
 
 def nan_passes(op: Op, sample: Sample, dtype: Any) -> float:
@@ -30,9 +30,9 @@ def nan_passes(op: Op, sample: Sample, dtype: Any) -> float:
     An output depends on the element where another number in its place gives another output.
     """
     def outputs(inputs: list[Any]) -> list[np.ndarray]:
-        return [np.asarray(y) for y in _results((op.ref_forward, None), inputs, None, sample)]
+        return [np.asarray(y) for y in results_of((op.ref_forward, None), inputs, None, sample)]
 
-    for k, name, put in _one_element_replaced(op, sample, np.float64):
+    for k, name, put in one_element_replaced(op, sample, np.float64):
         if k >= len(op.inputs) or name in op.drops_nan or not is_allowed(op, sample, put(np.nan)[0]):
             continue
         before = outputs(sample.cast(np.float64))
@@ -66,14 +66,14 @@ def ends_are_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
     if op.linear_in:
         values = [np.inf, np.nan]
     calls = []
-    for k, name, put in _one_element_replaced(op, sample, dtype):
+    for k, name, put in one_element_replaced(op, sample, dtype):
         upstream = k >= len(op.inputs)
         for value in values[:4] if op.saturates else values:
             inputs, dy = put(value)
             if not is_allowed(op, sample, inputs):
                 continue
             wide = widest if np.isfinite(value) else widened
-            wants = [_results(op.definition, [wide(a) for a in given], each(wide, d), sample)
+            wants = [results_of(op.definition, [wide(a) for a in given], each(wide, d), sample)
                      for given, d in map(put, [value, 0.0] if value == tiny else [value])]
             near = [not np.isfinite(value) or (i < len(wants[0]) - len(op.inputs) and not op.saturates)
                     for i in range(len(wants[0]))]
@@ -83,7 +83,7 @@ def ends_are_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
                           for i, a in enumerate(w)] for w in wants]
             call = _Call(f"{name} = {value} in one element", inputs, dy, wants, near, flush=not upstream)
             if dtype == np.float32 or np.isfinite(value):
-                plain = _results(op.definition, inputs, dy, sample)
+                plain = results_of(op.definition, inputs, dy, sample)
                 if op.saturates or upstream:
                     wants.append(plain)
                 else:
@@ -104,7 +104,7 @@ def limits_are_reached(op: Op, sample: Sample, dtype: Any) -> float:
     if op.saturates:
         op = replace(op, backward=None, ref_backward=None)
     calls = []
-    for k, name, put in _one_element_replaced(op, sample, dtype):
+    for k, name, put in one_element_replaced(op, sample, dtype):
         if k >= len(op.inputs) or name in op.linear_in or name in op.keeps_nan or not differentiable(op)[k]:
             continue
         for sign in (1, -1):
@@ -115,7 +115,7 @@ def limits_are_reached(op: Op, sample: Sample, dtype: Any) -> float:
             for size in (1e25, 1e50, 1e100):
                 large = [widened(a) for a in inputs]
                 large[k] = put(sign * size, np.float64)[0][k]
-                seen.append(_results(op.definition, large, each(widened, dy), sample))
+                seen.append(results_of(op.definition, large, each(widened, dy), sample))
             outputs = len(seen[0]) - (len(op.inputs) if op.ref_backward else 0)
             limits = [_limit(*map(np.asarray, s)) if is_floating(s[0]) else None for s in zip(*seen)]
             # an infinite slope need not be reached: NaN stands for what may be anything
@@ -123,7 +123,7 @@ def limits_are_reached(op: Op, sample: Sample, dtype: Any) -> float:
                       for i, a in enumerate(limits)]
             call = _Call(f"{name} goes to {sign * np.inf} in one element", inputs, dy, [limits], [True] * len(limits),
                          unknown=True)
-            call.hold(op, sample, "the definition", _results(op.definition, inputs, dy, sample))
+            call.hold(op, sample, "the definition", results_of(op.definition, inputs, dy, sample))
             calls.append(call)
     return _hold_at_every_level(op, sample, calls)
 
@@ -150,10 +150,10 @@ def weights_of_any_size(op: Op, sample: Sample, dtype: Any) -> float:
         inputs = [*inputs[:at[0]], np.ldexp(weight, size), *inputs[at[0] + 1:]]
         for shift in (0, -size + (16 if size > 0 else -16)):        # dy and slopes stay normal
             upstream = each(lambda a: np.ldexp(a.astype(dtype), shift), dy)     # noqa: B023
-            want = _results(op.definition, [widest(a) for a in inputs], each(widest, upstream), sample)
+            want = results_of(op.definition, [widest(a) for a in inputs], each(widest, upstream), sample)
             call = _Call(f"weights times 2^{size}, dy times 2^{shift}", inputs, upstream, [want], [True] * len(want),
                          scaled=4 * inputs[0].size * float(limits.tiny))
-            call.hold(op, sample, "the definition", _results(op.definition, inputs, upstream, sample))
+            call.hold(op, sample, "the definition", results_of(op.definition, inputs, upstream, sample))
             calls.append(call)
     return _hold_at_every_level(op, sample, calls)
 
@@ -198,13 +198,13 @@ def _hold_at_every_level(op: Op, sample: Sample, calls: list[_Call]) -> float:
             with use_isa(level) if levels else nullcontext():
                 for call in calls:
                     set_flush_denormal(call.flush and before)
-                    call.hold(op, sample, level, _results(op.kernels, call.inputs, call.dy, sample))
+                    call.hold(op, sample, level, results_of(op.kernels, call.inputs, call.dy, sample))
     finally:
         set_flush_denormal(before)
     return 0.0
 
 
-def _one_element_replaced(op: Op, sample: Sample, dtype: Any) -> Any:
+def one_element_replaced(op: Op, sample: Sample, dtype: Any) -> Any:
     """For each floating-point input of a small sample, and each upstream gradient: (its number
     among them all, its name, a function that gives inputs and upstream gradients with a number in
     one of its elements).
@@ -241,7 +241,7 @@ def is_allowed(op: Op, sample: Sample, inputs: list[Any]) -> bool:
     return True
 
 
-def _results(functions: tuple[Callable[..., Any], Any], inputs: list[Any], dy: Any, sample: Sample) -> list[Any]:
+def results_of(functions: tuple[Callable[..., Any], Any], inputs: list[Any], dy: Any, sample: Sample) -> list[Any]:
     """The outputs, and after them the gradients."""
     forward, backward = functions
     with np.errstate(all="ignore"):

@@ -46,8 +46,9 @@ def use_kernel(name: str, forward: Callable[..., Any], backward: Callable[..., A
         forward or backward is no function.
     AssertionError
         A function differs from the definition, in float32 or float64, forward or backward, with one
-        thread or more, or does what a network would stumble over. The message is the verdict: the
-        sample, what came, what is right, and the mistake if it is known. The op is left as it was.
+        thread or more, or does what a network would stumble over, as making a number of NaN. The
+        message is the verdict: the sample, what came, what is right, and the mistake if it is
+        known. The op is left as it was.
 
     The function stays in place when `use_backend` is called inside. While it runs, no fused
     function (linear_relu, ...) takes the place of ops that stand one after the other, so that your

@@ -111,7 +111,8 @@ def conv2d(change=lambda v: v):
     return forward
 
 
-def max_pool(edge):
+def max_pool(edge, larger=lambda new, most: (new > most) | np.isnan(new)):
+    """NaN counts as larger than all numbers."""
     def forward(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
         (R, S), (sh, sw), (ph, pw), (dh, dw) = kernel_size, stride, padding, dilation
         N, C, H, W = x.shape
@@ -126,7 +127,7 @@ def max_pool(edge):
                     for s in range(S):
                         i, j = p*sh - ph + r*dh, q*sw - pw + s*dw
                         if 0 <= i < H and 0 <= j < W:
-                            more = x[:, :, i, j] > y[:, :, p, q]
+                            more = larger(x[:, :, i, j], y[:, :, p, q])
                             y[:, :, p, q] = np.where(more, x[:, :, i, j], y[:, :, p, q])
                             at[:, :, p, q] = np.where(more, i*W + j, at[:, :, p, q])
         return (y, at) if return_indices else y
@@ -388,6 +389,20 @@ WRONG = [
     ("div", lambda a, b: (a/b, (a, b)),
      lambda dy, saved: (summed_to(-dy*saved[0]/saved[1]**2, saved[1]), summed_to(dy/saved[1], saved[0])),
      "wrong order"),
+    # NaN that gets lost
+    ("relu", lambda x: np.fmax(x, 0), None,
+     r"NaN gets lost: where x\[.*\] is NaN, y\[.*\] is 0, and NaN is right.*np.maximum keeps it"),
+    ("relu", lambda x: np.where(x > 0, x, 0).astype(x.dtype), None, "gets lost.*A comparison with NaN is false"),
+    ("relu", lambda x: (relu(x), relu(x)), lambda dy, y: (np.nan_to_num(dy)*(y > 0),),
+     "gets lost: where dy.* is NaN, the gradient of x.*np.nan_to_num leaves NaN out"),
+    ("max_pool2d", max_pool(-np.inf, larger=np.greater), None, "NaN gets lost: where x"),
+    ("softmax", lambda x, *, dim: np.nan_to_num(stable(x, dim=dim)[0], nan=0.0), None, "NaN gets lost"),
+    ("sum", lambda x, *, dim, keepdim: np.nansum(x, axis=dim, keepdims=keepdim), None, "np.nansum leaves NaN out"),
+    ("amax", lambda x, *, dim, keepdim: np.fmax.reduce(x, axis=dim, keepdims=keepdim), None, "NaN gets lost"),
+    ("hardtanh", lambda x, *, low, high: np.fmin(np.fmax(x, low), high), None, "NaN gets lost.*np.minimum keeps it"),
+    ("sigmoid", lambda x: (sigmoid(x), np.nan_to_num(sigmoid(x))), lambda dy, y: (dy*y*(1 - y),),
+     "gets lost: where x.* is NaN, the gradient of x"),
+    ("linear", lambda x, w, b: linear(x, np.nan_to_num(w), b)[0], None, "NaN gets lost: where (w|weight)"),
     # what is no number
     ("relu", lambda x: np.maximum(x, 0, out=x), None, "overwrites its input x"),
     ("clone", lambda x: x, None, "aliases its input"),

@@ -10,7 +10,8 @@ from student_kernels import RIGHT, WRONG
 
 import fastnn as nn
 from fastnn.op import ACTIVE, OPS, REPLACED
-from fastnn.testing import judge, timing
+from fastnn.testing import judge, timing, trials
+from fastnn.testing.behaviour import loses_nan
 
 relu = lambda x: np.maximum(x, 0)
 
@@ -63,6 +64,21 @@ def test_every_op_s_own_pair_is_right(op, monkeypatch):
         if forward is not op.ref_forward and op.name not in ("segments", "einsum"):
             assert "sample '" not in verdict, verdict
         monkeypatch.setattr(timing, "TIMING_SECONDS", 0.05)             # definitions are slow
+
+
+@pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
+def test_no_op_s_own_pair_loses_nan(op):
+    for forward, backward in (op.kernels, op.definition):
+        alone = forward if backward is not None else lambda *xs, _f=forward, **attrs: _f(*xs, **attrs)[0]
+        kernel = trials.Kernel(op, alone, backward)
+        with np.errstate(all="ignore"):
+            assert [loses_nan(kernel, trials.attempt(kernel, s, "float32")) for s in op.samples()].count("") == len(
+                list(op.samples()))
+
+
+def test_a_nan_that_an_op_drops_on_purpose_may_be_dropped():
+    """heaviside is a comparison, and 0 of NaN; kept, it is wrong as any other number."""
+    assert judge("heaviside", lambda x, *, value: OPS["heaviside"].ref_forward(x, value=value)[0]).passed
 
 
 @pytest.mark.parametrize("op", one_a_family(op for op in OPS.values() if op.ref_backward is not None))
