@@ -92,10 +92,13 @@ def restore(path: Path, state: State) -> None:
         with _told(path, "model"):
             undo.append(_values(state.model.state_dict()))
             state.model.load_state_dict(_mapping(saved["model"]))
+            _need_numbers(dict(state.model.named_parameters()))
         with _told(path, "optimizer"):
             before = copy.deepcopy(state.optimizer.state_dict())
             undo.append(lambda: state.optimizer.load_state_dict(before))
             state.optimizer.load_state_dict(_mapping(saved["optimizer"]))
+            for kept in getattr(state.optimizer, "state", {}).values():
+                _need_numbers({name: a for name, a in dict(kept).items() if isinstance(a, np.ndarray)})
             if step and not getattr(state.optimizer, "state", True) and state.optimizer.rule.counts_steps:
                 raise FileError(f"no parameter has a state after {step} steps")
         for field, thing in (("loader", state.loader), ("scheduler", state.scheduler)):
@@ -248,6 +251,15 @@ def _load(thing: Any, kept: Any, undo: list[Callable[[], None]]) -> None:
                     thing.load_state_dict(before)
             undo.append(load_again)
         thing.load_state_dict(kept)
+
+
+def _need_numbers(arrays: Mapping[str, Any]) -> None:
+    """FileError if a parameter, or what an optimiser keeps for one, has a NaN: no run goes on from
+    there, and a file of `fit` has none.
+    """
+    for name, a in arrays.items():
+        if np.isnan(np.asarray(a.data if isinstance(a, Tensor) else a)).any():
+            raise FileError(f"{name} holds NaN", hint="Take an older file, or begin anew with resume=False.")
 
 
 def _values(tensors: Mapping[str, Any]) -> Callable[[], None]:
