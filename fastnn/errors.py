@@ -9,11 +9,12 @@ becomes the layer's path in the model.
 
 from __future__ import annotations
 
+import pickle
 import sys
 import warnings
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __all__ = ["DTypeError", "FastnnError", "FileError", "GraphError", "MistakeWarning",
            "NonFiniteError", "RangeError", "ShapeError"]
@@ -63,6 +64,47 @@ class FastnnError(Exception):
             text = f"{text.rstrip('.')}. {self.hint}" if text[-1:] != "\n" else text + self.hint
         return text
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    if not TYPE_CHECKING:                           # which knows args as an attribute
+        # A notebook, a log or a test runner looks here. The text grows on the way up, so it is made
+        # when somebody asks.
+        @property
+        def args(self) -> tuple[Any, ...]:
+            """(text,), as other exceptions have it."""
+            return (str(self),)
+
+        @args.setter
+        def args(self, args: tuple[Any, ...]) -> None:
+            """What is assigned replaces the whole text."""
+            self.message, self.who, self.expected, self.got, self.hint = " ".join(map(shown, args)), "", None, None, ""
+
+    def __reduce__(self) -> Any:
+        """Between processes goes the text, and of the module in which it arose nothing."""
+        state = {name: value if can_be_pickled(value) else shown(value) for name, value in vars(self).items()}
+        return blank, (type(self),), {**state, "layer": None}
+
+    def __setstate__(self, state: dict[str, Any] | None) -> None:
+        vars(self).update(state or {})
+
+
+def blank(cls: type[FastnnError]) -> FastnnError:
+    """An error whose fields are to be filled: a class of the user's may have other arguments."""
+    base: Any = cls
+    while base.__module__ != "builtins":
+        base = base.__base__                # the one whose memory it has, as OSError of MissingFile
+    error: FastnnError = base.__new__(cls)
+    return error
+
+
+def can_be_pickled(value: object) -> bool:
+    try:
+        pickle.dumps(value)
+    except Exception:
+        return False
+    return True
+
 
 def shown(value: object) -> str:
     """The text of what came, or, of what has none to show, its kind: an error must not fail itself.
@@ -106,7 +148,7 @@ class AttributeMistake(FastnnError, AttributeError):
         self._hint, self._find = text, None
 
     def __reduce__(self) -> Any:
-        self.hint = self.hint               # a function that searches cannot be pickled
+        self.hint = self.hint               # the search is over; its function cannot be pickled
         return super().__reduce__()
 
 

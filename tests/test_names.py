@@ -90,6 +90,36 @@ def test_the_error_of_a_missing_name_can_be_pickled():
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
+def every_error(cls=nn.FastnnError):
+    assert nn.testing                               # which has one of its own
+    yield cls
+    for below in cls.__subclasses__():
+        if below.__module__.startswith("fastnn"):
+            yield from every_error(below)
+
+
+@pytest.mark.parametrize("cls", {cls.__name__: cls for cls in every_error()}.values())
+def test_an_error_shows_its_text_wherever_it_is_asked(cls):
+    """In a notebook, a log, a test runner, and in another process."""
+    error = cls("it is wrong", who="linear")
+    if not issubclass(cls, AttributeError):
+        error.expected, error.got, error.layer = (2, 3), lambda: 0, nn.Linear(2, 3)
+    text = str(error)
+    assert text.startswith("linear: it is wrong")
+    assert repr(error) == f"{cls.__name__}({text!r})" and error.args == (text,)
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(again) is cls and str(again) == text and repr(again) == repr(error)
+    error.args = ("another text",)
+    assert str(error) == "another text"
+
+
+def test_an_error_tells_the_path_in_its_args():
+    with pytest.raises(nn.ShapeError) as caught:
+        nn.Sequential(nn.Linear(3, 2))(nn.ones(2, 4))
+    assert caught.value.args[0].startswith("model.0 (Linear 3 -> 2)") and "model.0" in repr(caught.value)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
 def known_names():
     """Every public name, wherever a user may look for it."""
     return set().union(*[dir(__import__(room, fromlist=["_"])) for room in names.ROOMS])
