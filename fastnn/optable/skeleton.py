@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import keyword
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,15 @@ __all__ = ["kernel_skeleton", "op_skeleton"]
 MAKERS = {"activation": "activation", "elementary": "unary_op"}
 # file of fastnn/ops -> that of fastnn/reference, where it has another name
 DEFINITIONS = {"elementary": "arithmetic"}
+# What the written lines call or import: an argument or a function of that name would hide it.
+USED = {"float", "int", "len", "tuple", "range", "np", "nn", "numpy", "fastnn", "torch", "pytest", "apply",
+        "register", "seeded", "tensor", "reference", "need_float", "common_shape", "broadcast_tensors", "annotations",
+        "activation", "unary_op", "self"}
+
+
+def shortened(word: str) -> str:
+    """A keyword's usual stand-in: PyTorch writes lambd."""
+    return "lambd" if word == "lambda" else word + "_"
 
 
 # ---- the definition, the function and its record -------------------------------------------------
@@ -41,6 +51,15 @@ def op_skeleton(name: str, family: str, inputs: tuple[str, ...] = ("x",), attrs:
     for word in (name, family, *inputs, *attrs):
         if not re.fullmatch(r"[a-z]\w*", word):
             raise UserError(f"{word!r} is no name of a function or argument: small letters, digits and _")
+        if keyword.iskeyword(word):
+            raise UserError(f"{word!r} is a word of Python's own and names nothing: write {shortened(word)!r}")
+    for word in (name, *inputs, *attrs):
+        if word in USED:
+            raise UserError(f"{word!r} has a meaning already in the files that are written: choose another name")
+    arguments = [*inputs, *attrs]
+    for word in arguments:
+        if arguments.count(word) > 1 or word == name:
+            raise UserError(f"{word!r} is given twice: the op, its inputs and attributes need a name each")
     for word in {"y", "dy", "n", "saved", "input"} & {*inputs, *attrs}:
         raise UserError(f"{word} has another meaning in an op (y is the result, dy its gradient): call the inputs a,b")
     if name in OPS or hasattr(functional, name):
