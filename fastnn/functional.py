@@ -28,6 +28,7 @@ from .ops.embedding import *
 from .ops.embedding_bag import *
 from .ops.extremes import *
 from .ops.flip import *
+from .ops.fractional_pool import *
 from .ops.grid_sample import *
 from .ops.gru import *
 from .ops.indexing import *

@@ -83,7 +83,8 @@ OF_PYTORCH = {
     "Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer":
         "nn.MultiheadAttention, nn.LayerNorm and nn.Linear make one, as in fastnn/models/language/gpt2.py.",
     "ConcatDataset": "Join the arrays: nn.data.TensorDataset(np.concatenate([x1, x2]), np.concatenate([y1, y2])).",
-    "FractionalMaxPool2d FractionalMaxPool3d": "nn.MaxPool2d takes windows of one size.",
+    "CrossMapLRN2d": "nn.LocalResponseNorm is what it stands for; PyTorch's keeps channel 0 in every window.",
+    "FractionalMaxPool3d": "nn.MaxPool2d takes windows of one size.",
 }
 # Names of Keras, NumPy, scikit-learn and others, and names that people expect -> what there is.
 OF_OTHERS = {

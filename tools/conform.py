@@ -382,7 +382,7 @@ METHOD_ONLY = {
     "view",
 }
 RANDOM = {"randn", "rand", "randn_like", "rand_like", "randint", "empty", "empty_like", "normal", "bernoulli",
-          "multinomial", "new_empty"}
+          "multinomial", "new_empty", "nn.functional.fractional_max_pool2d"}
 DROPOUT = {"nn.functional.dropout", "nn.functional.dropout1d", "nn.functional.dropout2d", "nn.functional.dropout3d"}
 RANDOM_IN_TRAINING = {"nn.functional.rrelu", "nn.functional.alpha_dropout", "nn.functional.feature_alpha_dropout"}
 OTHER_MEANING = {"unfold"}  # torch.Tensor.unfold is not nn.functional.unfold
@@ -1034,8 +1034,7 @@ def check_module(info, cls, one, d, training, k, drop=()):
         mine = cls(*fca, **{key: v for key, v in fck.items() if key not in drop})
     except Exception as error:
         raise Raised(error, "constructor: ") from error
-    if d is torch.float64:
-        mine.double()
+    mine.to(str(d).removeprefix("torch."))
     mine.train(training)
     if any(isinstance(p, torch.nn.parameter.UninitializedParameter) for p in module.parameters()):
         with torch.no_grad():                           # a lazy layer; ours takes its state lazily

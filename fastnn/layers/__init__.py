@@ -6,6 +6,7 @@ PyTorch's names, arguments and state_dict keys.
 from types import ModuleType as _ModuleType
 
 from .activation import *
+from .adaptive_softmax import *
 from .attention import *
 from .container import *
 from .convolution import *

@@ -12,11 +12,12 @@ from typing import Any
 
 from .. import functional as F
 from ..ops.checks import pair
+from ..ops.fractional_pool import counts
 from ..tensor import Tensor
 from .module import Module, Window
 
 __all__ = ["AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d",
-           "LPPool1d", "LPPool2d", "MaxPool1d", "MaxPool2d", "MaxUnpool1d", "MaxUnpool2d"]
+           "FractionalMaxPool2d", "LPPool1d", "LPPool2d", "MaxPool1d", "MaxPool2d", "MaxUnpool1d", "MaxUnpool2d"]
 
 
 class MaxPool2d(Module):
@@ -310,6 +311,46 @@ class MaxUnpool2d(_MaxUnpool):
 
     def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
         return F.max_unpool2d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+
+class FractionalMaxPool2d(Module):
+    """The largest value of each of P x Q windows, at distances that are drawn.
+
+    Parameters
+    ----------
+    kernel_size : int or pair
+    output_size : int or pair
+        P and Q.
+    output_ratio : float or pair of float
+        Instead of output_size: P is H times it, rounded down; between 0 and 1.
+    return_indices : bool
+    _random_samples : Tensor of shape (N, C, 2), optional
+        What is drawn else, uniform from 0 to 1.
+
+    Graham (2014), "Fractional max-pooling".
+
+    >>> import fastnn as nn
+    >>> nn.FractionalMaxPool2d(3, output_ratio=0.5)(nn.randn(2, 3, 20, 10)).shape
+    (2, 3, 10, 5)
+    """
+
+    _random_samples: Tensor | None
+
+    def __init__(self, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
+                 return_indices: bool = False, _random_samples: Any = None) -> None:
+        super().__init__()
+        counts("FractionalMaxPool2d", (2**30, 2**30), output_size, output_ratio)    # refuses early
+        self.kernel_size, self.return_indices = _pair(kernel_size), return_indices
+        self.output_size, self.output_ratio = output_size, output_ratio
+        self.register_buffer("_random_samples", _random_samples)
+
+    def forward(self, input: Tensor) -> Any:
+        return F.fractional_max_pool2d(input, self.kernel_size, self.output_size, self.output_ratio,
+                                       self.return_indices, self._random_samples)
+
+    def extra_repr(self) -> str:
+        size = f"output_ratio={self.output_ratio}" if self.output_size is None else f"output_size={self.output_size}"
+        return f"kernel_size={self.kernel_size}, {size}"
 
 
 def _pair(value: Any) -> tuple[int, int]:

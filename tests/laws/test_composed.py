@@ -209,7 +209,8 @@ DIFFERENT = {
 # where PyTorch has NaN there may be a number: the limit, or the gradient of the element that counts
 LIMITS = {"aminmax", "copysign", "dist", "grid_sample", "index_reduce", "nanmean", "pdist", "upsample_bilinear"}
 # other numbers are drawn
-CHANCE = {"alpha_dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout", "gumbel_softmax"}
+CHANCE = {"alpha_dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout", "fractional_max_pool2d",
+          "fractional_max_pool2d_with_indices", "gumbel_softmax"}
 # PyTorch has other arguments before `reduction`; or adds in another order, or counts NaN as 0;
 # or its slope of ldexp is a power of 2 among integers, 0 below 1; or it loses the counts of
 # unique_consecutive where the arguments have no names; or its gradient is that of a log_softmax

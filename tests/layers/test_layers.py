@@ -83,6 +83,34 @@ def Unpooled(n, pool, unpool):
     return Given()
 
 
+def Labelled(n, softmax, labels):
+    """A module that is told its labels, and gives all log probabilities, too."""
+    class Given(n.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = softmax
+
+        def forward(self, x):
+            given = (nn.tensor if n is nn else their_tensor)(np.array(labels))
+            more = (self.layer.log_prob(x), self.layer.predict(x)) if x.ndim == 2 else ()
+            return (*self.layer(x, given), *more)
+    return Given()
+
+
+def Drawn(n, layer, shape):
+    """A module that pools at distances that are given."""
+    class Given(n.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x):
+            samples = np.random.default_rng(5).random(shape).astype(str(x.dtype).rpartition(".")[2])
+            self.layer._random_samples = (nn.tensor if n is nn else their_tensor)(samples)
+            return self.layer(x)
+    return Given()
+
+
 # name: (layer, from either library; shapes of the inputs). Options stand after a comma.
 CASES = {
     "Linear": (lambda n: n.Linear(5, 7), [(3, 5)]),
@@ -253,6 +281,13 @@ CASES = {
     "MaxUnpool1d": (lambda n: Unpooled(n, n.MaxPool1d(2, return_indices=True), n.MaxUnpool1d(2)), [(2, 3, 8)]),
     "MaxUnpool2d": (lambda n: Unpooled(n, n.MaxPool2d((2, 3), return_indices=True), n.MaxUnpool2d((2, 3))),
                     [(2, 3, 4, 6)]),
+    "FractionalMaxPool2d": (lambda n: Drawn(n, n.FractionalMaxPool2d((2, 3), (4, 5), return_indices=True), (2, 3, 2)),
+                            [(2, 3, 9, 11)]),
+    "FractionalMaxPool2d, ratio": (lambda n: Drawn(n, n.FractionalMaxPool2d(2, output_ratio=(0.5, 0.7)), (1, 3, 2)),
+                                   [(3, 9, 11)]),
+    "AdaptiveLogSoftmaxWithLoss": (lambda n: Labelled(n, n.AdaptiveLogSoftmaxWithLoss(
+        16, 50, [5, 12, 30], div_value=2.0, head_bias=True), [0, 4, 5, 13, 49, 29, 30]), [(7, 16)]),
+    "AdaptiveLogSoftmaxWithLoss, one row": (lambda n: Labelled(n, n.AdaptiveLogSoftmaxWithLoss(8, 9, [4]), 6), [(8,)]),
     "CTCLoss": (lambda n: Said(n, n.CTCLoss(blank=2)), [(6, 2, 4)]),
     "ParameterList": (lambda n: Chosen(n, n.ParameterList([ones(n, 3, 1), ones(n, 5)])), [(3, 5)]),
     "ParameterDict": (lambda n: Chosen(n, n.ParameterDict({"a": ones(n, 5)})), [(3, 5)]),
