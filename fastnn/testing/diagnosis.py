@@ -118,7 +118,8 @@ class _Search:
         except Exception:                           # the definition refuses such a call
             return False
         if mistake.noisy:
-            return not distinct or _as_noisy(made, self.result(trial))
+            return not distinct or (_has_type(self.result(trial).got, mistake.type)
+                                    and _as_noisy(made, self.result(trial)))
         return _equal(self.op, trial, made, self.result(trial), distinct)
 
     def factor(self) -> str:
@@ -223,6 +224,12 @@ def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         same = (a == b) | ((a != a) & (b != b))
         off = np.abs(np.asarray(a, np.float64) - b)
     return np.where(same, 0.0, np.where(np.isnan(off), np.inf, off))
+
+
+def _has_type(got: Any, dtype: Any) -> bool:
+    """Whether all numbers are those of a smaller type."""
+    a = np.asarray(got)
+    return dtype is None or np.array_equal(a, a.astype(dtype).astype(a.dtype), equal_nan=a.dtype.kind == "f")
 
 
 def _as_noisy(made: np.ndarray, result: Result) -> bool:

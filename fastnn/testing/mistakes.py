@@ -33,6 +33,7 @@ class Mistake(NamedTuple):
     change     for pairs: the change of the call, and of a result, of which the other is None
     finish
     noisy      it loses digits, so not the numbers but the size of the errors is compared
+    type       of which then all its numbers must be
     """
 
     what: str
@@ -40,6 +41,7 @@ class Mistake(NamedTuple):
     change: Callable[[list[Any], dict[str, Any]], tuple[list[Any], dict[str, Any]]] | None = None
     finish: Callable[[Any], Any] | None = None
     noisy: bool = False
+    type: Any = None
 
 
 class Unsuitable(Exception):
@@ -60,6 +62,8 @@ NOTHING: tuple[str, Callable[[np.ndarray], Any]] = ("all numbers are 0: nothing 
 def mistakes_of(op: Op, trials: Sequence[Trial], kind: str, index: int) -> Iterator[Mistake]:
     """The mistakes that can be made in this op, the likeliest first."""
     yield Mistake(NOTHING[0], _of_finish(op, NOTHING[1]), finish=NOTHING[1])
+    if kind == "outputs":
+        yield Mistake("the first input comes back as it is: nothing is computed", lambda t, kind: [t.inputs[0]])
     for what, forward, backward, noisy in formulas_of(op.name):
         if kind == "outputs" or backward is not None:
             yield Mistake(what, _of_pair((forward, backward)), noisy=noisy)
@@ -71,8 +75,9 @@ def mistakes_of(op: Op, trials: Sequence[Trial], kind: str, index: int) -> Itera
         yield from _other_ops(op)
     for what, finish in changed_results():
         yield Mistake(what, _of_finish(op, finish), finish=finish)
-    yield Mistake("it computes in float32, whatever comes in", _in_type(op, np.float32), noisy=True)
-    yield Mistake("it computes in float16, whatever comes in", _in_type(op, np.float16), noisy=True)
+    for small in (np.float32, np.float16):
+        yield Mistake(f"it computes in {small.__name__}, whatever comes in", _in_type(op, small), noisy=True,
+                      type=small)
 
 
 def _of_pair(pair: Any) -> Callable[[Trial, str], Sequence[Any]]:
@@ -322,6 +327,9 @@ def _map(value: Any, function: Callable[[Any], Any]) -> Any:
     return tuple(_map(v, function) for v in value) if isinstance(value, tuple) else function(value)
 
 
+SIZES = ("kernel_size", "stride", "dilation", "groups", "output_size", "size")      # never below 0
+
+
 def constant(value: Any) -> Value:
     return lambda v, xs: value
 
@@ -377,7 +385,8 @@ def _other_numbers(key: str) -> Iterator[tuple[str, Value]]:
         yield f"{key} is ignored (it counts as 1)", lambda v, xs: _like(v, 1)
     yield f"{key} is one too large", lambda v, xs: _map(v, lambda n: n + 1)
     yield f"{key} is one too small", lambda v, xs: _map(v, lambda n: n - 1)
-    yield f"{key} has the wrong sign", lambda v, xs: _map(v, lambda n: -n)
+    if key not in SIZES:
+        yield f"{key} has the wrong sign", lambda v, xs: _map(v, lambda n: -n)
     yield f"the first number of {key} is used for both", lambda v, xs: (v[0],)*len(v)
     yield f"the last number of {key} is used for both", lambda v, xs: (v[-1],)*len(v)
     yield f"the numbers of {key} are swapped", lambda v, xs: v[::-1]

@@ -48,6 +48,17 @@ def test_a_wrong_kernel_is_refused_and_the_mistake_named(row):
     assert np.isnan(verdict.ratio)
 
 
+@pytest.mark.parametrize("op, kernel, said", [
+    ("sigmoid", lambda x: (1 / (1 + np.exp(-x)) + 1e-4).astype(x.dtype), None),
+    ("exp", lambda x: np.exp(x.astype(np.float16)).astype(x.dtype), "it computes in float16"),
+    ("avg_pool2d", lambda x, **attrs: x, "the first input comes back"),
+], ids=["a small offset", "float16", "unchanged"])
+def test_a_mistake_is_named_only_where_it_is_that(op, kernel, said):
+    """An offset was told to be float16's rounding, and what did nothing a negative kernel_size."""
+    verdict = judge(op, kernel)
+    assert not verdict.passed and (verdict.diagnosis == "" if said is None else said in verdict.diagnosis), verdict
+
+
 def test_there_are_enough_of_them():
     assert len({row[0] for row in RIGHT}) >= 10 and len(WRONG) >= 30
 
