@@ -132,13 +132,36 @@ typedef struct {
 
 /* out[j] = factor * w[j], where a missing w is all ones. With the weights of a strip in an array of
  * their own, each loss needs one loop and not one for every combination of weights and reduction.
- */
-FNN_INLINE void FN(loss_weights)(REAL *restrict out, const REAL *restrict w, REAL factor, fnn_size n)
+ * Returns whether the factor and all weights are near enough to 1 for any product of them, or
+ * weights that are 0; in double all are. */
+FNN_INLINE int FN(loss_weights)(REAL *restrict out, const REAL *restrict w, REAL factor, fnn_size n)
 {
-    if (w)
-        for (fnn_size j = 0; j < n; j++) out[j] = factor * w[j];
-    else
+    if (!w)
         for (fnn_size j = 0; j < n; j++) out[j] = factor;
+#if REAL_IS_F64
+    else
+        for (fnn_size j = 0; j < n; j++) out[j] = factor * w[j];
+    return 1;
+#else
+    /* bound: the product of two of these and a slope of 2^-24 to 2^24 is within float's range */
+    const FN(float_bits) low = { 0x1p-50f }, high = { 0x1p50f };
+    const float size = factor < 0 ? -factor : factor;
+    const int ordinary = size > low.real && size < high.real;
+    if (!w)
+        return ordinary;
+    /* As whole numbers, the bits of floats above 0 have the order of the floats; those of 0, less
+     * 1, are more than all others. */
+    uint32_t least = UINT32_MAX, most = 0;
+#pragma omp simd reduction(min : least) reduction(max : most)
+    for (fnn_size j = 0; j < n; j++) {
+        const FN(float_bits) given = { w[j] };
+        const uint32_t bits = given.bits & 0x7fffffffu;
+        least = fnn_min_bits(bits - 1, least);
+        most = fnn_max_bits(bits, most);
+        out[j] = factor * w[j];
+    }
+    return ordinary && least >= low.bits && most <= high.bits;
+#endif
 }
 
 /* A strip of one loss: its own loop, `which` a constant where this is inlined. */
@@ -217,23 +240,6 @@ static void FN(values_in_double)(int which, float *value, const float *x, const 
     fnn_widen(wide[2], yes, n);
     FNN_NAME(some_values, f64, LEVEL)(which, wide[3], wide[0], wide[1], wide[2], param, n);
     fnn_narrow(value, wide[3], n);
-}
-
-/* Whether all weights are 0 or near enough to 1 for any product of them. */
-static int FN(ordinary)(const float *w, float factor, fnn_size n)
-{
-    /* bound: the product of two of these and a slope of 2^-24 to 2^24 is within float's range */
-    const float low = 0x1p-50f, high = 0x1p50f, size = factor < 0 ? -factor : factor;
-    if (!(size > low && size < high))
-        return 0;
-    int32_t strange = 0;
-#pragma omp simd reduction(| : strange)
-    for (fnn_size j = 0; j < (w ? n : 0); j++)
-        strange |= (w[j] * w[j] < low * low) | (w[j] * w[j] > high * high);
-    for (fnn_size j = 0; strange && j < n; j++)     /* seldom: is it more than a 0? */
-        if (w[j] != 0 && !(w[j] * w[j] >= low * low && w[j] * w[j] <= high * high))
-            return 0;
-    return 1;
 }
 
 /* The strip of n elements from i on, where no w and no dy count as ones. */
@@ -321,7 +327,8 @@ static void FN(loss_slope_block)(void *ctx, fnn_size begin, fnn_size end)
     const double factor = args->each ? args->scale : args->dy[0] * args->scale;
     for (fnn_size i = begin; i < end; i += LOSS_STRIP) {
         const fnn_size n = fnn_min(end - i, LOSS_STRIP);
-        FN(loss_weights)(weight, args->w ? args->w + i : NULL, (REAL)factor, n);
+        const int ordinary = FN(loss_weights)(weight, args->w ? args->w + i : NULL, (REAL)factor, n);
+        (void)ordinary;                             /* of double there is nothing larger */
         if (args->dt && args->which == FNN_BCE_LOGITS)
             FN(loss_weights)(positive, args->pw ? args->pw + i : NULL, 1, n);
         const REAL *yes = FN(weighed_targets)(room, args->t + i, args->pw ? args->pw + i : NULL, n);
@@ -329,7 +336,7 @@ static void FN(loss_slope_block)(void *ctx, fnn_size begin, fnn_size end)
             for (fnn_size j = 0; j < n; j++)
                 weight[j] *= args->dy[i + j];
 #if !REAL_IS_F64
-        if (!fnn_flush_denormal() || !FN(ordinary)(args->w ? args->w + i : NULL, (float)factor, n))
+        if (!fnn_flush_denormal() || !ordinary)
             FN(slopes_in_double)(args, i, factor, positive, yes, n);
         else
 #endif
