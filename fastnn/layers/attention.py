@@ -79,7 +79,8 @@ class MultiheadAttention(Module):
 
     Cost: 4*D*D multiply-adds per element of the sequence for the projections, 2*T*U*D per sequence
     for scores and values. A query that may attend nothing gives y = b_o and zero weights; PyTorch
-    gives NaN.
+    gives NaN. A key behind a mask has no effect, whatever it holds: with NaN, infinity or huge
+    numbers anywhere in q, k or v, the weights beside a mask cost T*U*U per head more.
 
     Vaswani et al. (2017), "Attention is all you need".
 
@@ -160,8 +161,7 @@ class MultiheadAttention(Module):
         dropout = self.dropout if self.training else 0.0
         weights = None
         if need_weights:
-            weights = attention_weights(q, k, mask, is_causal, dropout)
-            y = F.matmul(weights, v)
+            y, weights = attention_with_weights(q, k, v, mask, is_causal, dropout)
             if average_attn_weights:
                 weights = F.mean(weights, 1)
             weights = F.squeeze(weights, 0) if one else weights
@@ -275,6 +275,33 @@ class MultiheadAttention(Module):
             if getattr(self, name) != default:
                 text += f", {name}={getattr(self, name)}"
         return text if self.in_proj_bias is not None else text + ", bias=False"
+
+
+def attention_with_weights(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, is_causal: bool,
+                           dropout_p: float) -> tuple[Tensor, Tensor]:
+    """y and the weights.
+
+    A key behind a mask has weight 0, but 0 times NaN is NaN, forward and backward. Where such
+    numbers may meet, F.scaled_dot_product_attention does it all, which leaves hidden keys out of
+    its sums: with the unit matrix beside v, its columns behind y are the weights. That costs T*U*U
+    products more per head, so ordinary numbers go through matrix products.
+    """
+    hidden = is_causal or mask is not None
+    if hidden and not all(is_moderate(a.data) for a in (q, k, v)):
+        unit = F.expand(wrapped(np.eye(v.shape[-2], dtype=v.dtype)), *v.shape[:-2], -1, -1)
+        both = F.scaled_dot_product_attention(q, k, F.cat([v, unit], -1), mask, dropout_p, is_causal)
+        y, weights = F.split(both, [v.shape[-1], v.shape[-2]], -1)
+        return y, weights
+    weights = attention_weights(q, k, mask, is_causal, dropout_p)
+    return F.matmul(weights, v), weights
+
+
+def is_moderate(a: np.ndarray) -> bool:
+    """Whether products of these numbers, with each other or with gradients of their size, stay
+    finite.
+    """
+    bound = math.sqrt(np.finfo(a.dtype).max) / 2 ** 16
+    return not a.size or bool(max(a.max(), -a.min()) < bound)       # NaN is not below it
 
 
 def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None, is_causal: bool, dropout_p: float) -> Tensor:

@@ -453,6 +453,61 @@ def test_attention_without_weights_is_the_same_in_training():
     np.testing.assert_allclose(results[0][0][1], np.broadcast_to(attention.out_proj.bias.data, (8, 6)), atol=1e-15)
 
 
+HIDES = {                                   # each hides key 3 from all queries
+    "padding": {"key_padding_mask": np.array([[False, False, False, True]])},
+    "attn_mask": {"attn_mask": np.array([[False, False, False, True]] * 4)},
+    "added": {"attn_mask": np.array([[0.5, 0.0, 1.0, -np.inf]] * 4)},
+    "padding added": {"key_padding_mask": np.array([[0.5, 0.0, 1.0, -np.inf]])},
+    "per head": {"attn_mask": np.array([[[False, False, False, True]] * 4] * 2)},
+    "causal": {"is_causal": True},
+}
+
+
+@pytest.mark.parametrize("junk", [np.nan, np.inf, -np.inf, 1e300], ids=str)
+@pytest.mark.parametrize("name", HIDES)
+def test_a_hidden_key_has_no_effect_whatever_it_holds(name, junk):
+    """Neither on y, nor on the weights, nor on a gradient; nor a huge number, whose product with
+    the gradient of y overflows.
+    """
+    layer = nn.MultiheadAttention(4, 2, batch_first=True, dropout=0.3).double()
+    mask = {k: nn.tensor(v) if isinstance(v, np.ndarray) else v for k, v in HIDES[name].items()}
+    queries = 3 if name == "causal" else 4
+    x, other = arrays_for([(1, queries, 4), (1, 4, 4)], np.float64)
+    dy = np.full((1, queries, 4), 1e10)
+    results = []
+    for put, need_weights in ((0.7, True), (junk, True), (junk, False)):
+        layer.zero_grad()
+        nn.seed(3)
+        q, k = (nn.tensor(a, requires_grad=True) for a in (x, other))
+        # behind the projections, whose weights would get NaN from the key themselves
+        into = layer.in_proj_weight.split(4)
+        projected = [nn.functional.linear(a, w) for a, w in zip((q, k, k), into)]
+        for a in projected[1:]:
+            a[:, 3] = put
+        layer._projected = lambda *_, done=projected: tuple(done)
+        y, weights = layer(q, k, k, need_weights=need_weights, average_attn_weights=False, **mask)
+        loss = (y * nn.tensor(dy)).sum()
+        y_only = [loss] if weights is None else [loss, (weights ** 2).sum()]
+        results.append([y.data] + ([weights.data] if weights is not None else []))
+        for part in y_only:
+            part.backward(retain_graph=True)
+            results[-1] += [q.grad.data.copy(), k.grad.data.copy()]
+    clean, dirty, apart = results
+    for a, b in [*zip(clean, dirty), *zip([clean[0], *clean[2:4]], apart)]:
+        # 2e-16 for each of some 50 roundings, of numbers as large as the largest
+        np.testing.assert_allclose(b, a, rtol=0, atol=1e-14 * np.abs(a).max())
+
+
+def test_what_a_query_sees_shows_beside_a_mask():
+    layer = nn.MultiheadAttention(4, 2, batch_first=True)
+    x = nn.randn(1, 3, 4)
+    k = x.clone()
+    k[:, 2] = np.nan
+    y, weights = layer(x, k, k, is_causal=True)
+    for a in (y, weights):
+        np.testing.assert_array_equal(np.isnan(a.data).any(-1), [[False, False, True]])
+
+
 # ---- whole models ------------------------------------------------------------
 def small_cnn(n):
     return n.Sequential(n.Conv2d(1, 6, 5, padding=2), n.ReLU(), n.MaxPool2d(2), n.Conv2d(6, 16, 5), n.ReLU(),
