@@ -11,12 +11,12 @@ from ..autograd import stepped
 from ..errors import DTypeError, RangeError, ShapeError
 from ..tensor import Tensor, number_of, tensor, wrapped
 from .activation import elu, tanh
-from .arithmetic import add, div, maximum, minimum, mul, sub
-from .checks import need_float, renamed
+from .arithmetic import add, cast, div, maximum, minimum, mul, operand, sub
+from .checks import common_dtype, need_float, renamed
 from .clone import clone, to
-from .compare import eq, floor, gt
+from .compare import eq, gt, isinf
 from .elementary import abs, clamp, exp, expm1, log1p, neg, pow
-from .indexing import where
+from .indexing import masked_fill, where
 from .reduce import norm, one_axis
 from .repeat import broadcast_tensors
 from .softmax import softmax
@@ -41,13 +41,25 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     input, tensor1, tensor2 : Tensor, which broadcast
     value : number
 
-    Errors: as `add`. Cost: two or three passes over the elements.
+    Errors: as `add`. Cost: two or three passes over the elements. As in PyTorch, value is
+    multiplied with tensor1 first: a product of the two tensors that overflows alone may come back.
 
     >>> import fastnn as nn
     >>> nn.addcmul(nn.tensor([1.0]), nn.tensor([2.0]), nn.tensor([3.0]), value=0.5)
     tensor([4.])
     """
-    return add(input, mul(tensor1, tensor2), alpha=value)
+    return multiple_added("addcmul", input, mul, tensor1, tensor2, value)
+
+
+def multiple_added(who: str, input: Tensor, op: Any, a: Tensor, b: Tensor, value: float) -> Tensor:
+    """input + op(value a, b), in the order of PyTorch; of integers, where no order matters,
+    input + value op(a, b).
+    """
+    if isinstance(value, (int, float, np.number)) and value != 1 and all(isinstance(t, Tensor) for t in (a, b)):
+        dtype = common_dtype(who, a._data, b._data)
+        if dtype.kind == "f":                       # value in the type of the product
+            return add(input, op(mul(cast(who, a, dtype), value), b))
+    return add(input, op(a, b), alpha=value)
 
 
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
@@ -63,7 +75,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     """
     if all(t.dtype.kind != "f" for t in (tensor1, tensor2)):
         raise DTypeError(who="addcdiv", expected="a floating-point quotient", got=f"{tensor1.dtype} / {tensor2.dtype}")
-    return add(input, div(tensor1, tensor2), alpha=value)
+    return multiple_added("addcdiv", input, div, tensor1, tensor2, value)
 
 
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
@@ -164,18 +176,32 @@ def ldexp(input: Tensor, other: Any) -> Tensor:
     input, other : Tensor, array or number
         Their shapes broadcast together. Integers give float32.
 
-    Errors and cost: as `pow` and `mul`.
+    Errors: as `pow` and `mul`. Cost: as three of each. A power of 2 that the type cannot hold does
+    not count: of a zero comes 0, and of an infinity infinity, where 0 times 2^2000 is NaN in
+    PyTorch. So are the slopes, 2^b and y ln 2.
 
     >>> import fastnn as nn
     >>> nn.ldexp(nn.tensor([1.0, 3.0]), nn.tensor([2, -1]))
     tensor([4.0, 1.5])
     """
-    dtype = input.dtype if isinstance(input, Tensor) and input.dtype.kind == "f" else None
-    if dtype is not None and isinstance(other, Tensor) and other.dtype.kind in "iu":
-        other = Tensor(other._data.astype(dtype))
-    # in two steps: 2^b alone may overflow, or vanish, where the result does not
-    half = floor(clamp(mul(other, 0.5), -1000, 1000))
-    return mul(mul(input, pow(2.0, half)), pow(2.0, sub(other, half)))
+    a, b = operand("ldexp", input), operand("ldexp", other)
+    dtype = common_dtype("ldexp", *[x._data if isinstance(x, Tensor) else x for x in (a, b)])
+    dtype = dtype if dtype.kind == "f" else np.dtype(np.float32)
+    a, b = (to(x, dtype) if isinstance(x, Tensor) else tensor(x, dtype) for x in (a, b))
+    # In steps that the type holds. The last is the largest: what rounds below the normal numbers
+    # before a large step down is 0 behind it, so that one step rounds at most.
+    most = 100 if dtype == np.float32 else 1000
+    steps, rest = [], b.detach()
+    for _ in range(3):
+        steps.append(clamp(rest, -most, most))
+        rest = sub(rest, steps[-1])
+    y = a
+    for step in reversed(steps):
+        y = mul(y, pow(2.0, step))
+    if not b.requires_grad:
+        return y
+    # times 2^0, whose slope is y ln 2
+    return mul(y, pow(2.0, masked_fill(sub(b, b.detach()), isinf(b), 0.0)))
 
 
 def float_power(input: Any, exponent: Any) -> Tensor:

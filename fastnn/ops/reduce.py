@@ -159,7 +159,8 @@ def cumprod(input: Tensor, dim: int | None = None, *, dtype: Any = None, **numpy
     .. math:: y_a = \prod_{b \le a} x_b \qquad
         dx_b = \prod_{c < b} x_c \sum_{a \ge b} dy_a \prod_{b < c \le a} x_c
 
-    The gradient holds for zeros, too. Zero times infinity is NaN, as in PyTorch.
+    The gradient holds for zeros, too. Zero times infinity is NaN, as in PyTorch. float32 is
+    multiplied in double, so a product that leaves its range may come back, as in `prod`.
 
     Parameters
     ----------

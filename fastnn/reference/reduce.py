@@ -179,20 +179,22 @@ def cumsum_backward(dy, saved, *, dim):
 
 @np.errstate(over="ignore", invalid="ignore")
 def cumprod_forward(x, *, dim):
-    return np.cumprod(x, axis=dim, dtype=x.dtype), (x,)
+    # in double, as `product`
+    return np.cumprod(x, axis=dim, dtype=np.result_type(x, np.float64)).astype(x.dtype), (x,)
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def cumprod_backward(dy, saved, *, dim):
     # forward was  y[a] = prod of x[c] over c <= a.  Without x[b] that is the product before b times
     # the one between b and a; the sum of dy[a] times the latter is found from the end
-    x, d = np.moveaxis(saved[0], dim, 0), np.moveaxis(dy, dim, 0)
+    double = np.result_type(dy, np.float64)
+    x, d = (np.moveaxis(a, dim, 0).astype(double) for a in (saved[0], dy))
     before = np.ones_like(x)
-    before[1:] = np.cumprod(x[:-1], axis=0, dtype=x.dtype)
+    before[1:] = np.cumprod(x[:-1], axis=0)
     behind = np.array(d)
     for b in range(len(x) - 2, -1, -1):
         behind[b] += x[b + 1] * behind[b + 1]
-    return (np.moveaxis(before * behind, 0, dim),)
+    return (np.moveaxis(before * behind, 0, dim).astype(dy.dtype),)
 
 
 def equal_shares(dy, x, y, dim):

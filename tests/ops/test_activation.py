@@ -365,3 +365,16 @@ def test_fused_slopes_at_nan_are_those_of_relu(backend):
         results.append(w.grad.data)
     np.testing.assert_array_equal(*results)
     assert np.isnan(results[0][:, 2]).all() and np.isfinite(results[0][:, :2]).all()
+
+
+@every_level
+@pytest.mark.parametrize("name", ["kernels", "reference"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
+def test_the_ends_of_hard_functions_are_exact(dtype, name, level):
+    """At the bounds and beyond, in the blocks of a kernel and behind them."""
+    with nn.use_isa(level), nn.use_backend(name):
+        for n in (1, 7, 33):
+            for x, share in ((-3, 0), (-3.1, 0), (-np.inf, 0), (3, 1), (3.1, 1), (np.inf, 1)):
+                a = nn.tensor(np.full(n, x, dtype))
+                assert set(F.hardsigmoid(a).tolist()) == {share}
+                assert set(F.hardswish(a).tolist()) == set(a.tolist() if share else [0])

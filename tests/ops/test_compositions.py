@@ -2,6 +2,7 @@
 errors that name the function which was called.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from second_opinion import close, compare
 
 import fastnn as nn
+from fastnn.config import flushes_denormal
 
 F = nn.functional
 R = np.random.default_rng(0)
@@ -360,6 +362,56 @@ def test_ldexp_keeps_its_type_and_does_not_overflow_on_the_way():
                            (nn.float32, math.inf, -200, math.inf), (nn.float32, 1.0, math.inf, math.inf)):
         got = nn.ldexp(nn.tensor([x], dtype=dtype), nn.tensor([e]))
         assert got.dtype == dtype and got.item() == y, (x, e)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
+def test_ldexp_is_numpy_s(dtype):
+    """At all powers that matter and far beyond, rounded once; NumPy and C take whole exponents."""
+    rng = np.random.default_rng(0)
+    tiny, most = np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max
+    x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, tiny, most, 1, *rng.uniform(-2, 2, 9)], dtype)[:, None]
+    with np.errstate(over="ignore", under="ignore"):
+        x = np.concatenate([x, x * dtype(2)**-100, x * dtype(2)**100])
+    bounds = {np.float32: 300, np.float64: 2200}[dtype]
+    e = np.concatenate([np.arange(-bounds, bounds), [-(2**31), -10000, 10000, 2**31 - 1]]).astype(np.int32)
+    with np.errstate(all="ignore"):
+        want = np.ldexp(x, e)
+    before = flushes_denormal()
+    nn.set_flush_denormal(False)
+    try:
+        got = nn.ldexp(nn.tensor(x), nn.tensor(e))
+    finally:
+        nn.set_flush_denormal(before)
+    np.testing.assert_array_equal(got.data, want)
+    np.testing.assert_array_equal(np.signbit(got.data[~np.isnan(want)]), np.signbit(want[~np.isnan(want)]))
+
+
+def test_slopes_of_ldexp_where_the_power_overflows():
+    x = nn.tensor([0.0, np.inf, 3.0, 2.0**-100, 1.0], requires_grad=True)
+    e = nn.tensor([2000.0, -2000.0, -2000.0, 150.0, 2.5], requires_grad=True)
+    y = nn.ldexp(x, e)
+    np.testing.assert_allclose(y.data, [0, np.inf, 0, 2.0**50, 2**2.5], rtol=1e-6)
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad.data, [np.inf, 0, 0, np.inf, 2**2.5], rtol=1e-6)      # 2^e
+    np.testing.assert_allclose(e.grad.data, [0, np.inf, 0, 2.0**50 * math.log(2), 2**2.5 * math.log(2)], rtol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 40])
+def test_a_multiple_is_taken_first_like_torch(torch, n):
+    """In float32 1e30 times 1e30 overflows and 1e-30 times 1e-30 vanishes; where value comes first
+    neither need be.
+    """
+    seen = set()
+    for name in ("addcmul", "addcdiv"):
+        for a, b, value in itertools.product((1e30, 1e-30, 3.0), (1e30, 1e-30, 3.0), (1e30, 1e-30, 0.3, 1)):
+            arrays = [np.full(n, v, np.float32) for v in (0, a, b)]
+            want = getattr(torch, name)(*map(torch.tensor, arrays), value=value).numpy()
+            got = getattr(nn, name)(*map(nn.tensor, arrays), value=value).data
+            np.testing.assert_allclose(got, want, rtol=4e-7, err_msg=f"{name} {a} {b} {value}")
+            seen.add(float(want[0]))
+    assert np.inf in seen and 0 in seen
+    one, third = nn.ones(1, dtype=nn.float64), nn.tensor([1], dtype=nn.int64)
+    assert nn.addcmul(one * 0, third, one, value=0.1).item() == 0.1          # not float32's
 
 
 def test_positions_of_small_and_large_types():

@@ -481,6 +481,19 @@ def test_a_slope_of_the_variance_does_not_overflow_on_the_way(dtype, backend):
     np.testing.assert_allclose(x.grad.data / dtype(large), [0.5, -0.5, 0, 0, 0], rtol=1e-6)
 
 
+@both_backends
+def test_a_running_product_may_come_back(torch, backend):
+    """1e30, 1e60, 1e30: the middle one alone is beyond float32, as of `prod` and PyTorch."""
+    a = np.array([1e30, 1e30, 1e-30], np.float32)
+    x, t = nn.tensor(a, requires_grad=True), torch.tensor(a)
+    with nn.use_backend(backend):
+        y = x.cumprod(0)
+        y[2].backward()
+    np.testing.assert_array_equal(y.data, torch.cumprod(t, 0).numpy())
+    assert y[2].item() == x.prod().item() == np.float32(1e30)
+    np.testing.assert_allclose(x.grad.data, [1, 1, np.inf], rtol=1e-6)      # the others' product
+
+
 def test_running_products_by_hand():
     """y = x1, x1 x2, x1 x2 x3 of 2, 0, 5: where dy is 1, dx1 = 1 + x2 + x2 x3 = 1,
     dx2 = x1 + x1 x3 = 12 and dx3 = x1 x2 = 0.
