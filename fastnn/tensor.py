@@ -379,6 +379,10 @@ class Tensor(TensorMethods):
         if key.__class__ is not int and key.__class__ is not slice:
             key = own_index(key)
             check_key("setitem", key)
+            first, key = index_steps(key, self._data.ndim)
+            if first is not None:
+                self[first][key] = value            # the first step is a view
+                return
         write(self, "setitem", key, _to_write("setitem", value, self._data.dtype))
 
     def copy_(self, other: Any, *, who: str = "copy_") -> Tensor:
@@ -837,7 +841,7 @@ def own_index(key: Any) -> Any:
     uses them again.
     """
     if isinstance(key, tuple):
-        return tuple(own_index(k) for k in key)
+        return tuple(own_index(list(k) if isinstance(k, tuple) else k) for k in key)
     if isinstance(key, list):
         try:
             positions = np.array(key)
@@ -845,7 +849,45 @@ def own_index(key: Any) -> Any:
             return key
         return positions if positions.size else positions.astype(np.intp)
     key = getattr(key, "_data", key)
-    return key.copy() if isinstance(key, np.ndarray) else key
+    if not isinstance(key, np.ndarray):
+        return key
+    # a number without dimensions is a number, as in PyTorch: it takes a view
+    return int(key) if key.ndim == 0 and key.dtype.kind in "iu" and key.dtype != np.uint8 else key.copy()
+
+
+def index_steps(key: Any, ndim: int) -> tuple[Any, Any]:
+    """(first, then): x[first][then] is what PyTorch makes of x[key], key from `own_index`; first is
+    None where x[key] of NumPy is that as well.
+
+    PyTorch takes the numbers first, and the arrays index what is left. For NumPy a number is one
+    more array, so it puts the arrays' axes first in x[0, :, i], where they do not stand together.
+    """
+    def is_array(k: Any) -> bool:
+        return isinstance(k, (np.ndarray, bool, np.bool_))
+    if key.__class__ is not tuple or not any(map(is_array, key)):
+        return None, key
+    numbered = any(k is Ellipsis or (isinstance(k, (int, np.integer)) and not is_array(k)) for k in key)
+    takes = [k.ndim if isinstance(k, np.ndarray) and k.dtype.kind == "b" else
+             0 if k is None or k is Ellipsis or isinstance(k, (bool, np.bool_)) else 1 for k in key]
+    picked = [n for n, k in enumerate(key) if is_array(k) or isinstance(k, (int, np.integer))]
+    together = picked[-1] - picked[0] == len(picked) - 1
+    rest = ndim - sum(takes)
+    if together or not numbered or rest < 0 or sum(k is Ellipsis for k in key) > 1:
+        return None, key
+    first: list[Any] = []
+    then: list[Any] = []
+    for k, n in zip(key, takes):
+        if is_array(k):
+            first += [slice(None)] * n
+            then.append(k)
+        elif k is Ellipsis:
+            first += [slice(None)] * rest
+            then += [slice(None)] * rest
+        else:
+            first.append(k)
+            if k is None or isinstance(k, slice):
+                then.append(slice(None))
+    return tuple(first), tuple(then)
 
 
 def check_key(who: str, key: Any) -> None:
@@ -854,6 +896,10 @@ def check_key(who: str, key: Any) -> None:
         if isinstance(k, (float, str)) or (isinstance(k, np.ndarray) and k.dtype.kind not in "biu"):
             raise DTypeError("an index is an int, a slice, None, ..., or an array of integers or booleans",
                              who=who, got=getattr(k, "dtype", type(k).__name__), hint="Convert it with .long().")
+        if isinstance(k, np.ndarray) and k.dtype == np.uint8:
+            raise DTypeError("uint8 as an index is a mask in PyTorch and positions in NumPy", who=who,
+                             expected="an array of booleans or of other integers", got=k.dtype,
+                             hint="Convert it: with .bool() to a mask, with .long() to positions.")
         if isinstance(k, np.ndarray) and k.dtype == np.uint64 and k.size and k.max() >= 2**63:
             # NumPy would take it as a negative one
             raise guard.IndexMistake(f"index {k.max()} is out of bounds", who=who)

@@ -16,7 +16,7 @@ from ..guard import IndexMistake
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import indexing as reference
-from ..tensor import Tensor, check_key, number_of, own_index, tensor, wrapped
+from ..tensor import Tensor, check_key, index_steps, number_of, own_index, tensor, wrapped
 from .arithmetic import cast, common_shape, operand
 from .checks import FLOATS, common_dtype, need_array, need_integers, need_native, need_room, renamed, single
 from .clone import to
@@ -33,7 +33,8 @@ __all__ = ["gather", "getitem", "index_select", "masked_fill", "one_hot", "take_
 
 
 def getitem(input: Tensor, key: Any) -> Tensor:
-    r"""input[key], with NumPy's rules.
+    r"""input[key], with PyTorch's rules: numbers, slices, None and ... take a view; then arrays
+    index what is left.
 
     .. math:: y = x[key] \qquad dx[key] = dx[key] + dy
 
@@ -51,7 +52,10 @@ def getitem(input: Tensor, key: Any) -> Tensor:
     Raises
     ------
     RangeError : if an index is out of range. It is an IndexError as well.
-    DTypeError : for an index of floating point.
+    DTypeError : for an index of floating point, or of uint8: a mask in PyTorch, positions in NumPy.
+
+    NumPy differs where numbers and arrays do not stand together: with 2 positions in i,
+    x[0, :, i] of a tensor (2, 3, 4) has shape (3, 2), and of an array (2, 3).
 
     Cost: none for a view; a copy reads and writes each chosen element once. Backward adds dy where
     x's gradient has been begun, without an array of zeros in between.
@@ -62,7 +66,9 @@ def getitem(input: Tensor, key: Any) -> Tensor:
     (tensor([2., 4.]), tensor([3., 4.]))
     """
     try:
-        key = own_index(key)
+        first, key = index_steps(own_index(key), input._data.ndim)
+        if first is not None:
+            return apply(GETITEM, apply(GETITEM, input, key=first), key=key)
         if slice_numbers(input, key):
             return apply(INDEX_SELECT, input, wrapped(key), dim=0)
         return apply(GETITEM, input, key=key)
@@ -284,7 +290,8 @@ def by_index(op: Op, input: Tensor, index: Tensor, dim: int) -> Tensor:
 
 def slice_numbers(input: Tensor, key: Any) -> bool:
     """Whether input[key] is an index_select, which has a kernel: an array of numbers in range."""
-    return (key.__class__ is np.ndarray and key.ndim == 1 and key.size > 0 and key.dtype.kind in "iu"
+    return (key.__class__ is np.ndarray and key.ndim == 1 and key.size > 0
+            and key.dtype.kind in "iu" and key.dtype != np.uint8      # check_getitem refuses it
             and input._data.ndim > 0 and input._data.dtype in FLOATS
             and -len(input._data) <= int(key.min()) and int(key.max()) < len(input._data))
 

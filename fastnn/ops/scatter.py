@@ -19,7 +19,7 @@ from ..guard import IndexMistake
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import scatter as reference
-from ..tensor import Tensor, number_of, tensor
+from ..tensor import Tensor, check_key, number_of, tensor
 from .arithmetic import common_shape, div, mul
 from .checks import FLOATS, need_array, need_integers, need_native
 from .indexing import getitem, masked_fill, slice_numbers
@@ -273,6 +273,7 @@ def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, a
         if not isinstance(k, slice) and getattr(k, "dtype", np.dtype(float)).kind not in "iub":
             raise DTypeError(who="index_put", expected="indices of integers or booleans",
                              got=getattr(k, "dtype", type(k).__name__), hint="Convert it with .long().")
+    check_key("index_put", key)
     rows: Any = key[0] if len(key) == 1 else None
     if accumulate and slice_numbers(input, rows) and values.dtype == input.dtype:
         rows = rows.astype(np.int64)
