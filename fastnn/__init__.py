@@ -7,8 +7,6 @@ import os as _os
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
-from numpy import finfo as finfo, iinfo as iinfo
-
 # `X as X` tells type checkers that a name is for users; what comes with a star is.
 from . import autograd, creation, errors, functional, init, layers, optim, special
 from . import methods as _methods

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import machine_memory, memory_limit
 from .backend import backend
 from .config import get_num_threads, isa
 from .console import say
+from .guard import named
 from .kernels import compiled
 
 __all__ = ["EXTRAS", "compiler_here", "describe", "extras", "machine", "machine_memory", "memory_limit", "numpy_blas",
@@ -63,6 +65,7 @@ def machine(threads: int) -> dict[str, str]:
             "System": found["system"]}
 
 
+@named
 def show_config() -> dict[str, Any]:
     """Print what fastnn is, was built with and runs on; also returned, as a dict.
 
@@ -113,27 +116,6 @@ def compiler_here() -> str:
                 text = ""
             return f"{name}: {text.splitlines()[0]}" if text else name
     return "none found; install gcc or clang to build fastnn's kernels"
-
-
-def machine_memory() -> int | None:
-    """Bytes of memory of the machine; None where it does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE")*os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
-def memory_limit() -> int | None:
-    """The smaller of the machine's memory and the container's limit, in bytes."""
-    limits = [machine_memory()]
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            with open(path, encoding="ascii") as file:
-                limits.append(int(file.read()))
-        except (OSError, ValueError):               # no such file, or "max"
-            pass
-    known = [limit for limit in limits if limit]
-    return min(known) if known else None
 
 
 def numpy_blas() -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["copied", "empty", "full", "is_meta", "meta", "restore_dtype", "with_own_dtype"]
+__all__ = ["copied", "empty", "full", "is_meta", "machine_memory", "memory_limit", "meta", "restore_dtype",
+           "with_own_dtype"]
 
 LINE = 64                               # bytes of a cache line
 ALIGNED_FROM = 2048                     # bytes; smaller arrays have few loads to gain
+MUCH = 2**30                            # bytes from which on the machine is asked what it has
 MOST = 2**47                            # bytes: the addresses that a program has on most processors
 
 
@@ -38,7 +41,9 @@ def empty(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
     if (room := _room.get()) is not None:
         return room.array(shape, dtype)
     nbytes = math.prod(shape) * dtype.itemsize
-    if nbytes > MOST:                               # NumPy's own error is a ValueError
+    # Beyond MOST, NumPy's own error is a ValueError. What the machine does not have, the system may
+    # promise all the same, and ends the program while it is being filled.
+    if nbytes > MUCH and nbytes > (memory_limit() or MOST):
         raise MemoryError(f"no memory for {nbytes:.3g} bytes, an array of shape {shape}")
     if nbytes < ALIGNED_FROM or dtype.hasobject:
         return np.empty(shape, dtype)
@@ -60,6 +65,28 @@ def copied(a: np.ndarray, dtype: Any = None) -> np.ndarray:
     if not is_meta(y):
         np.copyto(y, a, casting="unsafe")
     return y
+
+
+# ---- how much there is ---------------------------------------------------------------------------
+def machine_memory() -> int | None:
+    """Bytes of memory of the machine; None where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE")*os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def memory_limit() -> int | None:
+    """The smaller of the machine's memory and the container's limit, in bytes."""
+    limits = [machine_memory()]
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            with open(path, encoding="ascii") as file:
+                limits.append(int(file.read()))
+        except (OSError, ValueError):               # no such file, or "max"
+            pass
+    known = [limit for limit in limits if limit]
+    return min(known) if known else None
 
 
 # ---- NumPy's own dtypes --------------------------------------------------------------------------

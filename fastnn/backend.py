@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .errors import RangeError
+from .guard import named
 from .kernels import compiled
 from .moved import moved_names
 from .op import OPS, REPLACED, Op, activate
@@ -21,6 +22,7 @@ __all__ = ["backend", "use_backend"]
 _name = "kernels"
 
 
+@named
 def backend() -> str:
     """Which implementation runs now: "kernels" or "reference"."""
     return _name
@@ -58,6 +60,7 @@ class use_backend:
     tensor([0., 2.])
     """
 
+    @named
     def __init__(self, name: str):
         global _name
         if not isinstance(name, str) or name not in ("kernels", "reference"):

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from .errors import RangeError
+from .guard import named
 from .kernels import compiled
 from .moved import moved_names
 
@@ -15,11 +16,13 @@ __all__ = ["get_num_threads", "isa", "memory", "set_flush_denormal", "set_num_th
 _numpy_threads = 1
 
 
+@named
 def get_num_threads() -> int:
     """How many threads a kernel may use."""
     return compiled.num_threads() if compiled else _numpy_threads
 
 
+@named
 def set_num_threads(n: int) -> None:
     """Let kernels use n threads; the results' bits do not depend on it.
 
@@ -51,6 +54,7 @@ class threads:
     1
     """
 
+    @named
     def __init__(self, n: int):
         self.n = n
 
@@ -63,6 +67,7 @@ class threads:
         set_num_threads(self.before)
 
 
+@named
 def set_flush_denormal(mode: bool) -> bool:
     """Whether kernels take denormal numbers as zero; they do unless told otherwise.
 
@@ -103,6 +108,7 @@ def flushes_denormal() -> bool:
     return compiled.flush_denormal() if compiled else False
 
 
+@named
 def isa() -> str:
     """The instruction-set level that the kernels use: "portable", "avx2", "avx512" or "neon";
     "numpy" without compiled kernels.
@@ -131,6 +137,7 @@ class use_isa:
     'portable'
     """
 
+    @named
     def __init__(self, name: str):
         self.before = isa()
         if not compiled:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from .errors import DTypeError, RangeError
+from .guard import named
 
 __all__ = ["CPU", "accelerator", "backends", "cuda", "destination", "device", "on_cpu"]
 
@@ -28,8 +29,11 @@ class device(str):
     # PyTorch's name; the method of str is not used
     index: Any = None
 
-    def __new__(cls, device: Any) -> Any:
-        on_cpu("device", device)
+    @named
+    def __new__(cls, type: Any, index: Any = None) -> device:
+        on_cpu("device", type)
+        if index not in (None, 0):
+            raise RangeError(who="device", expected="index 0: there is one CPU", got=index)
         return super().__new__(cls, "cpu")
 
     def __repr__(self) -> str:

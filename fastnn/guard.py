@@ -195,6 +195,8 @@ def name_of(function: Any, args: tuple[Any, ...]) -> str:
     """The function as a message names it: "softmax", "Linear", "Sequential.append"."""
     if function.__name__ == "__init__":     # of the class, or of the user's that inherits from it
         return next(c.__name__ for c in type(args[0]).__mro__ if c.__module__.startswith("fastnn"))
+    if function.__name__ == "__new__":
+        return str(function.__qualname__.rpartition(".")[0])
     if function.__code__.co_varnames[:1] == ("self",):
         return f"{type(args[0]).__name__ if args else function.__qualname__.rpartition('.')[0]}.{function.__name__}"
     return str(function.__name__)
@@ -239,7 +241,7 @@ def without_self(function: Any, args: tuple[Any, ...]) -> tuple[inspect.Signatur
     """The signature and the arguments as the caller wrote them."""
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())
-    if not parameters or parameters[0].name != "self":
+    if not parameters or parameters[0].name not in ("self", "cls"):
         return signature, args
     return signature.replace(parameters=parameters[1:]), args[1:]
 
@@ -369,8 +371,10 @@ def strange(data: Any, place: tuple[int, ...] = ()) -> tuple[str, str] | None:
     if not isinstance(data, (list, tuple)):
         real = isinstance(data, (int, float, np.number, np.bool_)) and not isinstance(data, np.complexfloating)
         return None if real else of_kind(data, place)
+    if len(place) >= MOST_AXES:
+        return f"rows in rows, more than {MOST_AXES} deep", "Does a list hold itself?"
     first: Any = None
-    for i, row in enumerate(data if len(place) < MOST_AXES else ()):
+    for i, row in enumerate(data):
         found = strange(row, (*place, i))
         if found is not None:
             return found

@@ -9,6 +9,7 @@ import numpy as np
 from . import arrays
 from .device import destination, on_cpu
 from .errors import GraphError
+from .guard import named
 from .tensor import Parameter, Tensor, dtype_of, tensor
 
 __all__ = ["Buffer", "UninitializedBuffer", "UninitializedParameter", "forget_shape", "is_lazy"]
@@ -31,6 +32,7 @@ class Buffer(Tensor):
 
     persistent: bool                # whether it goes into the state_dict
 
+    @named
     def __init__(self, data: Any, *, persistent: bool = True) -> None:
         super().__init__(tensor(data))
         self.persistent = bool(persistent)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DTypeError, RangeError
+from .guard import named
 
 __all__ = ["generator", "manual_seed", "next_dropout_key", "random_state", "seed", "set_random_state"]
 
@@ -16,6 +17,7 @@ _dropout_key = 0
 _dropout_calls = 0
 
 
+@named
 def seed(value: int) -> None:
     """Begin all of fastnn's random streams anew: initialisation, dropout, shuffling without a seed
     of its own.

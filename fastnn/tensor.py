@@ -233,7 +233,8 @@ class Tensor(TensorMethods):
 
     def __bool__(self) -> bool:
         if self._data.size != 1:
-            raise ValueError(f"the truth value of a tensor of shape {self.shape} is ambiguous; use .any() or .all()")
+            raise ShapeError("a tensor of several elements is neither true nor false", who="bool",
+                             expected="one element", got=f"shape {self.shape}", hint="Use .any() or .all().")
         return bool(self._data.reshape(())[()])
 
     def __float__(self) -> float:
@@ -573,6 +574,7 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
+    @guard.named
     def __init__(self, data: Any, requires_grad: bool = True):
         _become(self, tensor(data), requires_grad)
 
@@ -681,6 +683,7 @@ def asarray(data: Any, dtype: Any = None, requires_grad: bool | None = None, *, 
     return result.requires_grad_() if requires_grad else result.detach()
 
 
+@guard.named
 def is_tensor(x: Any) -> bool:
     """Whether x is a tensor of fastnn's.
 
@@ -721,6 +724,7 @@ def _array(data: Any) -> np.ndarray:
         raise DTypeError("a tensor holds rows of one length, of numbers", who="tensor", got=got, hint=hint) from error
 
 
+@guard.named
 def from_numpy(array: np.ndarray) -> Tensor:
     """The tensor over this very array; PyTorch's name for what `tensor` does here anyway.
 

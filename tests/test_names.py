@@ -1,6 +1,7 @@
 """What a missing name says: what is near, and what another library calls by that name."""
 
 import copy
+import importlib
 import inspect
 import pickle
 import re
@@ -267,3 +268,71 @@ def test_a_function_from_pickle_is_the_same():
     again = pickle.loads(pickle.dumps(nn.relu))
     assert again == nn.relu and hash(again) == hash(nn.relu) and again != nn.tanh
     assert copy.deepcopy(nn.relu) is nn.relu and again(nn.ones(1)).item() == 1
+
+
+class Junk:
+    """What no function takes."""
+
+
+ROOMS = (nn, nn.functional, nn.optim.lr_scheduler, nn.init, nn.utils, nn.data)
+
+
+# Left out is what fastnn makes and no user does.
+@pytest.mark.parametrize("path", sorted({
+    f"{room.__name__}.{name}" for room in ROOMS for name in getattr(room, "__all__", None) or dir(room)
+    if not name.startswith("_") and callable(getattr(room, name))
+    and str(getattr(getattr(room, name), "__module__", "")).startswith("fastnn")
+    and not (isinstance(getattr(room, name), type) and issubclass(getattr(room, name), Exception))
+    and name not in ("LoadReport", "RemovableHandle", "Summary", "History", "Tensor", "memory", "Dataset",
+                     "UninitializedParameter", "UninitializedBuffer")} | {
+    "fastnn.models.get_model", "fastnn.models.get_record", "fastnn.models.list_models", "fastnn.testing.gradcheck",
+    "fastnn.testing.use_kernel"}))
+def test_a_wrong_list_of_arguments_is_told_in_our_words(path, capsys):
+    room, _, name = path.rpartition(".")
+    function = getattr(importlib.import_module(room), name)
+    for args, kwargs in (((), {}), ((Junk(),) * 14, {}), ((), {"no_such_thing": 1})):
+        try:
+            function(*args, **kwargs)
+        except nn.FastnnError as error:
+            assert str(error)
+
+
+ITSELF = []
+ITSELF.append(ITSELF)
+
+
+@pytest.mark.parametrize("call, told", [
+    (lambda: nn.Sigmoid(3), "Sigmoid: there is 1 argument without a name, but it takes none, expected ()"),
+    (lambda: nn.seed(), "seed: the argument is missing: value"),
+    (lambda: nn.testing.gradcheck(3, 4), "gradcheck: expected a function of tensors first, got int"),
+    (lambda: nn.GRUCell(float("inf"), 2), "GRUCell: expected input_size as an int, got inf"),
+    (lambda: nn.LSTMCell(2, float("nan")), "LSTMCell: expected hidden_size as an int, got nan"),
+    (lambda: nn.atleast_1d(ITSELF), "atleast_1d: expected tensor 0 as a tensor, got list"),
+    (lambda: nn.atleast_3d([nn.ones(2), [nn.ones(2)]]), "atleast_3d: expected tensor 1 as a tensor, got list"),
+    (lambda: nn.tensor(ITSELF), "rows in rows, more than 64 deep. Does a list hold itself?"),
+    (lambda: nn.finfo("int64"), "finfo: expected a floating-point type, got int64. Of integers nn.iinfo"),
+    (lambda: nn.iinfo(nn.float32), "iinfo: expected an integer type, got float32. Of floating point nn.finfo"),
+    (lambda: bool(nn.zeros(2)), "bool: a tensor of several elements is neither true nor false, expected one element, "
+                                "got shape (2,). Use .any() or .all()."),
+    (lambda: nn.use_isa(), "use_isa: the argument is missing: name"),
+    (lambda: nn.device(), "device: the argument is missing: type"),
+    (lambda: nn.device("cpu", 1), "device: expected index 0: there is one CPU, got 1"),
+    (lambda: nn.viz.Svg("<g/>", 1, 1, "nothing").save("a.pdf"), "save: a picture is written as .svg")])
+def test_what_python_or_numpy_would_say_is_said_in_our_words(call, told):
+    with pytest.raises(nn.FastnnError) as caught:
+        call()
+    assert told in str(caught.value)
+
+
+def test_ranges_of_types():
+    assert nn.finfo(nn.ones(1)).eps == nn.finfo().eps == np.finfo("float32").eps and nn.iinfo(nn.int8).max == 127
+    assert nn.device("cpu", 0) == nn.device("cpu") == "cpu"
+
+
+def test_memory_that_the_machine_lacks_is_refused_at_once(monkeypatch):
+    monkeypatch.setattr(nn.arrays, "memory_limit", lambda: 2**31)
+    asked = []
+    monkeypatch.setattr(np, "empty", lambda *args: asked.append(args))
+    with pytest.raises(MemoryError, match="no memory for"):
+        nn.Linear(2**30, 8)
+    assert not asked

@@ -11,14 +11,17 @@ import inspect
 import math
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from ..errors import DTypeError, NonFiniteError
+from ..guard import named
 from ..kernels import compiled
 
 __all__ = ["detect_anomaly", "enable_grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
+
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
 class set_grad_enabled:
@@ -40,6 +43,7 @@ class set_grad_enabled:
     (False, True)
     """
 
+    @named
     def __init__(self, enabled: bool):
         self.enabled = enabled
         self.before: list[bool] = []
@@ -52,19 +56,19 @@ class set_grad_enabled:
     def __exit__(self, *_: object) -> None:
         state.enabled = self.before.pop()
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: AnyFunction) -> AnyFunction:
         mode = self.enabled     # each call gets a fresh one, so that the function may call itself
 
         if inspect.isgeneratorfunction(function):
             @functools.wraps(function)
             def generator(*args: Any, **kwargs: Any) -> Any:
                 return (yield from _Steps(function(*args, **kwargs), mode))
-            return generator
+            return cast(AnyFunction, generator)
         if inspect.iscoroutinefunction(function):
             @functools.wraps(function)
             async def coroutine(*args: Any, **kwargs: Any) -> Any:
                 return await _Steps(function(*args, **kwargs), mode)
-            return coroutine
+            return cast(AnyFunction, coroutine)
         if inspect.isasyncgenfunction(function):
             @functools.wraps(function)
             async def asynchronous_generator(*args: Any, **kwargs: Any) -> Any:
@@ -83,13 +87,13 @@ class set_grad_enabled:
                     except BaseException as error:
                         # thrown in from outside: for the generator to see
                         step, message = given.athrow, error
-            return asynchronous_generator
+            return cast(AnyFunction, asynchronous_generator)
 
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             with set_grad_enabled(mode):
                 return function(*args, **kwargs)
-        return wrapped
+        return cast(AnyFunction, wrapped)
 
 
 class _Steps(Generator[Any, Any, Any]):
@@ -139,6 +143,7 @@ class no_grad(set_grad_enabled):
     False
     """
 
+    @named
     def __new__(cls, function: Any = None) -> Any:
         return _mode_or_decorated(cls, function)
 
@@ -155,6 +160,7 @@ class inference_mode(set_grad_enabled):
     False
     """
 
+    @named
     def __new__(cls, mode: Any = True) -> Any:
         return _mode_or_decorated(cls, mode if callable(mode) else None)
 
@@ -173,6 +179,7 @@ class enable_grad(set_grad_enabled):
     True
     """
 
+    @named
     def __new__(cls, function: Any = None) -> Any:
         return _mode_or_decorated(cls, function)
 
@@ -180,6 +187,7 @@ class enable_grad(set_grad_enabled):
         super().__init__(True)
 
 
+@named
 def is_grad_enabled() -> bool:
     """Whether the tape records in this thread."""
     return state.enabled

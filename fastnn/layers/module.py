@@ -664,6 +664,6 @@ def _holds(dtype: np.dtype, a: np.ndarray) -> bool:
         return a.dtype.kind != "b" and bool((a.astype(dtype) == a).all())
 
 
-guard_methods(Module, "add_module", "apply", "get_submodule", "register_buffer", "register_parameter",
+guard_methods(Module, "__init__", "add_module", "apply", "get_submodule", "register_buffer", "register_parameter",
               "requires_grad_", "state_dict", "to", "train", "zero_grad")
 Module.register_module = Module.add_module

@@ -231,8 +231,9 @@ class RecurrentCell(Module):
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool, dtype: Any) -> None:
         super().__init__()
-        if hidden_size < 1:
-            raise ShapeError(who=type(self).__name__, expected="hidden_size of at least 1", got=hidden_size)
+        who = type(self).__name__
+        need_sizes(who, input_size=input_size)
+        need_sizes(who, 1, hidden_size=hidden_size)
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         rows = self.gates * hidden_size
         self.weight_ih = Parameter(arrays.empty((rows, input_size), dtype))

@@ -19,6 +19,7 @@ import numpy as np
 
 from .. import arrays
 from ..errors import RangeError
+from ..guard import named
 from ..layers import Module
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def register(record: Record) -> Record:
     return record
 
 
+@named
 def list_models() -> list[str]:
     """The names of all records; torchvision's function.
 
@@ -117,6 +119,7 @@ def list_models() -> list[str]:
     return list(RECORDS)
 
 
+@named
 def get_record(name: str) -> Record:
     """The record of that name.
 
@@ -135,6 +138,7 @@ def get_record(name: str) -> Record:
                      hint=f"Did you mean {' or '.join(close)}?" if close else f"Known are {', '.join(RECORDS)}.")
 
 
+@named
 def get_model(name: str, **settings: Any) -> Module:
     """A network by the name of its record, with random weights; torchvision's function.
 

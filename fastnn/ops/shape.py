@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..autograd import apply
-from ..errors import RangeError, ShapeError
+from ..errors import DTypeError, RangeError, ShapeError
 from ..moved import moved_names
 from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor
@@ -196,8 +196,17 @@ def atleast_1d(*tensors: Tensor) -> Any:
     if len(tensors) == 1 and not isinstance(tensors[0], (tuple, list)):
         input = tensors[0]
         return reshape(input, 1) if input.ndim == 0 else to(input, input.dtype)
-    given = tensors[0] if len(tensors) == 1 else tensors
-    return tuple([atleast_1d(t) for t in given])
+    return tuple([atleast_1d(t) for t in each(tensors, "atleast_1d")])
+
+
+def each(tensors: tuple[Any, ...], who: str) -> tuple[Any, ...]:
+    """Several tensors that were given one by one or as one list; a list in a list is none."""
+    given = tuple(tensors[0]) if len(tensors) == 1 else tensors
+    for i, t in enumerate(given):
+        if isinstance(t, (tuple, list)):
+            raise DTypeError(who=who, expected=f"tensor {i} as a tensor", got=type(t).__name__,
+                             hint="Wrap it in nn.tensor(...).")
+    return given
 
 
 def atleast_2d(*tensors: Tensor) -> Any:
@@ -209,7 +218,7 @@ def atleast_2d(*tensors: Tensor) -> Any:
     (1, 3)
     """
     if len(tensors) != 1 or isinstance(tensors[0], (tuple, list)):
-        return tuple([atleast_2d(t) for t in (tensors[0] if len(tensors) == 1 else tensors)])
+        return tuple([atleast_2d(t) for t in each(tensors, "atleast_2d")])
     input = atleast_1d(tensors[0])
     return input if input.ndim > 1 else unsqueeze(input, 0)
 
@@ -223,7 +232,7 @@ def atleast_3d(*tensors: Tensor) -> Any:
     (1, 3, 1)
     """
     if len(tensors) != 1 or isinstance(tensors[0], (tuple, list)):
-        return tuple([atleast_3d(t) for t in (tensors[0] if len(tensors) == 1 else tensors)])
+        return tuple([atleast_3d(t) for t in each(tensors, "atleast_3d")])
     input = atleast_2d(tensors[0])
     return input if input.ndim > 2 else unsqueeze(input, -1)
 

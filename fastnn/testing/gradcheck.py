@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..autograd import grad
+from ..errors import DTypeError
+from ..guard import named
 from ..moved import moved_names
 from ..tensor import Tensor, array_of, tensor
 from .derivatives import VACUOUS
@@ -19,6 +21,7 @@ from .words import laid_out
 __all__ = ["gradcheck"]
 
 
+@named
 def gradcheck(function: Callable[..., Tensor], *inputs: Any, eps: float = 1e-6, tolerance: float = 1e-6,
               seed: int = 0) -> bool:
     """Check the gradients of a function of tensors, layers included, in float64.
@@ -54,6 +57,9 @@ def gradcheck(function: Callable[..., Tensor], *inputs: Any, eps: float = 1e-6, 
     >>> nn.testing.gradcheck(lambda x: nn.functional.relu(x) * x, [1.0, 2.0, -3.0])
     True
     """
+    if not callable(function):
+        raise DTypeError(who="gradcheck", expected="a function of tensors first", got=type(function).__name__,
+                         hint="Write gradcheck(function, x, ...).")
     rng = np.random.default_rng(seed)
     xs = [tensor(np.array(array_of(x), dtype=np.float64), requires_grad=True) for x in inputs]
     y = function(*xs)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..backend import backend, pair_of
 from ..errors import DTypeError
+from ..guard import named
 from ..op import ACTIVE, OPS, REPLACED, activate
 from .judge import Judgement, NoSuchOp, judge
 
@@ -15,6 +16,7 @@ __all__ = ["use_kernel"]
 
 
 @contextmanager
+@named
 def use_kernel(name: str, forward: Callable[..., Any], backward: Callable[..., Any] | None = None, *,
                check: bool = True) -> Iterator[Judgement]:
     """Put your own function in an op's place while the `with` block runs.

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from ..errors import RangeError
 from ..html import escape
 from ..io.atomic import atomic_write
 
@@ -119,7 +120,7 @@ class Svg(str):
 
         Raises
         ------
-        ValueError
+        RangeError
             Another ending: a browser or an editor would take the file for what it is not.
         ImportError
             A .png without matplotlib.
@@ -132,8 +133,8 @@ class Svg(str):
             from .raster import png_of
             return _write(path, png_of(self.body, self.width, self.height, MARGIN, LIGHT))
         if ending != ".svg":
-            raise ValueError("a picture is written as .svg, which every browser shows, or as .png; "
-                             f"got {os.fspath(path)!r}")
+            raise RangeError("a picture is written as .svg, which every browser shows, or as .png", who="save",
+                             got=repr(os.fspath(path)))
         return write_text(path, str(self) + "\n")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import RangeError
+from ...guard import named
 from ..dataset import TensorDataset
 
 __all__ = ["DIGITS_ATTRIBUTION", "digits"]
@@ -20,6 +21,7 @@ DIGITS_ATTRIBUTION = (
     "Repository, licensed under CC BY 4.0; the 1,797 images of 8 x 8 pixels that scikit-learn ships.")
 
 
+@named
 def digits(split: str | None = None) -> TensorDataset:
     """The 1,797 handwritten digits of 8 x 8 pixels that scikit-learn ships too.
 
