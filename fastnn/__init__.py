@@ -8,7 +8,7 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 # `X as X` tells type checkers that a name is for users; what comes with a star is.
-from . import autograd, creation, errors, functional, init, layers, optim, special
+from . import autograd, creation, errors, functional, init, layers, optim, special, utils
 from . import methods as _methods
 from . import moved as _moved
 from .about import __version__ as __version__, show_config as show_config
@@ -27,7 +27,6 @@ from .errors import RangeError as RangeError, ShapeError as ShapeError
 from .functional import *
 from .inplace_functions import *
 from .layers import *
-from .optim import clip as _clip
 from .parameters import Buffer as Buffer, UninitializedBuffer as UninitializedBuffer
 from .parameters import UninitializedParameter as UninitializedParameter
 from .random import manual_seed as manual_seed, seed as seed
@@ -42,10 +41,9 @@ if TYPE_CHECKING:
     from .training import History as History, evaluate as evaluate, fit as fit, predict as predict
 
 _moved.watch()
-_moved.answer_for(autograd, creation, functional, init, layers, optim.clip, optim.lr_scheduler, special)
+_moved.answer_for(autograd, creation, functional, init, layers, optim.clip, optim.lr_scheduler, special, utils)
 _methods.connect(functional, creation, init)        # the methods of Tensor call these
 
-utils = _clip               # where PyTorch has clip_grad_norm_
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 
 try:

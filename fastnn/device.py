@@ -7,7 +7,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from .errors import DTypeError, RangeError
+from .errors import AttributeMistake, DTypeError, RangeError
 from .guard import named
 
 __all__ = ["CPU", "accelerator", "backends", "cuda", "destination", "device", "on_cpu"]
@@ -80,10 +80,25 @@ def is_device(x: Any) -> bool:
 
 CPU = device("cpu")
 
+
+class Namespace(SimpleNamespace):
+    """Functions of one of PyTorch's devices; a name that it does not have is told in our words."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeMistake(f"{self._path} has no attribute {name!r}",
+                               find=lambda: "There is the CPU alone: leave it out.")
+
+
+def _nothing(*args: Any, **kwargs: Any) -> None:
+    """There is nothing to wait for, to free or to seed."""
+
+
 # What scripts ask before they choose a device, and settings that say nothing here.
-_none = {"is_available": lambda: False, "device_count": lambda: 0}
-cuda = SimpleNamespace(**_none, manual_seed=lambda seed: None, manual_seed_all=lambda seed: None,
-                       empty_cache=lambda: None)
-accelerator = SimpleNamespace(**_none)
-backends = SimpleNamespace(mps=SimpleNamespace(**_none, is_built=lambda: False),
-                           cudnn=SimpleNamespace(**_none, benchmark=False, deterministic=False, enabled=False))
+_none: dict[str, Any] = {"is_available": lambda: False, "device_count": lambda: 0, "synchronize": _nothing}
+cuda = Namespace(**_none, _path="nn.cuda", is_initialized=lambda: False, manual_seed=_nothing,
+                 manual_seed_all=_nothing, empty_cache=_nothing)
+accelerator = Namespace(**_none, _path="nn.accelerator")
+backends = Namespace(_path="nn.backends",
+                     mps=Namespace(**_none, _path="nn.backends.mps", is_built=lambda: False),
+                     cudnn=Namespace(**_none, _path="nn.backends.cudnn", benchmark=False, deterministic=False,
+                                     enabled=False))

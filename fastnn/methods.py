@@ -616,9 +616,10 @@ THE_FUNCTIONS = """
 
 # Names that other libraries' tensors have, and this one has not: see `Absent`.
 ABSENT = """
-    append apply_ as_numpy as_strided asnumpy astype bfloat16 cdouble cfloat cholesky conj copy det
-    dot_product fill half imag inverse is_complex is_cpu is_pinned is_quantized is_sparse len length
-    lstsq map_ matrix_exp matrix_power pin_memory pinverse plot qr real record_stream
+    H addbmm_ addmm_ addmv_ addr_ append apply_ as_numpy as_strided asnumpy astype baddbmm_ bfloat16
+    cauchy_ cdouble cfloat cholesky conj copy det dot_product exponential_ fill geometric_ half imag
+    inverse is_complex is_cpu is_pinned is_quantized is_sparse len length log_normal_ logdet lstsq
+    mH map_ matrix_exp matrix_power pin_memory pinverse plot qr real record_stream
     register_backward_hook resize_ resize_as_ set_ share_memory_ slogdet solve squeeze_ step stft
     storage sum_ svd swapaxes_ swapdims_ t_ to_dense to_numpy to_sparse transpose_ type unsqueeze_
     untyped_storage zero_grad

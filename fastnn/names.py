@@ -12,13 +12,13 @@ from typing import Any
 
 from .errors import DTypeError
 
-__all__ = ["advice", "advice_about", "did_you_mean", "near", "wrong_argument"]
+__all__ = ["about_library", "advice", "advice_about", "did_you_mean", "near", "wrong_argument"]
 
 # Where the public names are, as a user writes it; the first place wins. By text, as in the face:
 # what stands above is loaded when somebody misses a name.
 ROOMS = {"fastnn": "nn", "fastnn.functional": "nn.functional", "fastnn.optim": "nn.optim",
          "fastnn.optim.lr_scheduler": "nn.optim.lr_scheduler", "fastnn.init": "nn.init",
-         "fastnn.optim.clip": "nn.utils",
+         "fastnn.utils": "nn.utils",
          "fastnn.autograd": "nn.autograd", "fastnn.data": "nn.data", "fastnn.models": "nn.models",
          "fastnn.training": "nn.training", "fastnn.viz": "nn.viz", "fastnn.testing": "nn.testing",
          "fastnn.special": "nn.special"}
@@ -31,7 +31,7 @@ OF_PYTORCH = {
     "DataParallel DistributedDataParallel distributed": "One process computes, on all cores: nn.set_num_threads(n).",
     "SyncBatchNorm": "nn.BatchNorm2d is the same in one process.",
     "fft stft istft": "Use np.fft on x.numpy(); gradients do not flow through it.",
-    "linalg svd qr eig cholesky det slogdet inverse pinverse lstsq matrix_power matrix_rank matrix_exp solve":
+    "linalg svd qr eig cholesky det slogdet logdet inverse pinverse lstsq matrix_power matrix_rank matrix_exp solve":
         "Use np.linalg on x.numpy(); gradients do not flow through it.",
     "airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 spherical_bessel_j0 modified_bessel_k0 modified_bessel_k1 "
     "gammainc gammaincc zeta": "SciPy's are in scipy.special, for x.numpy(); gradients do not flow through them.",
@@ -58,7 +58,7 @@ OF_PYTORCH = {
     "Variable": "A tensor has its gradient itself: nn.tensor(data, requires_grad=True).",
     "set_detect_anomaly": "Use `with nn.autograd.detect_anomaly():`.",
     "gradgradcheck": "nn.testing.gradcheck checks first derivatives.",
-    "broadcast_shapes result_type promote_types": "Use np.{}.",
+    "broadcast_shapes can_cast result_type promote_types": "Use np.{}.",
     "get_worker_info IterableDataset BatchSampler": "nn.fit takes any iterable of batches.",
     "register_backward_hook register_full_backward_hook register_full_backward_pre_hook":
         "Hook the tensor: y.register_hook(f).",
@@ -83,6 +83,13 @@ OF_PYTORCH = {
     "Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer":
         "nn.MultiheadAttention, nn.LayerNorm and nn.Linear make one, as in fastnn/models/language/gpt2.py.",
     "ConcatDataset": "Join the arrays: nn.data.TensorDataset(np.concatenate([x1, x2]), np.concatenate([y1, y2])).",
+    "weight_norm spectral_norm remove_weight_norm remove_spectral_norm parametrize parametrizations prune skip_init "
+    "stateless": "A weight is used as it is kept.",
+    "pack_padded_sequence pad_packed_sequence pack_sequence pad_sequence PackedSequence":
+        "Pad the sequences to one length, and leave out of the loss what was padded.",
+    "exponential_ geometric_ cauchy_ log_normal_": "Draw with np.random, then x.copy_(nn.tensor(values)).",
+    "addmm_ addmv_ addr_ addbmm_ baddbmm_": "Use x = x.{_}(...).",
+    "H mH": "Tensors are real: x.T, or x.transpose(-2, -1).",
     "CrossMapLRN2d": "nn.LocalResponseNorm is what it stands for; PyTorch's keeps channel 0 in every window.",
     "FractionalMaxPool3d": "nn.MaxPool2d takes windows of one size.",
 }
@@ -115,6 +122,12 @@ OF_OTHERS = {
     "random": "Use nn.rand, nn.randn, nn.randint; nn.seed(0) begins the streams.",
     "version": "Use nn.__version__.",
     "plot": "History draws itself, history.plot(); more is in nn.viz.",
+}
+# Names that mean one thing in one module alone.
+OF_ROOMS = {
+    ("fastnn.utils", "data"): "It is nn.data.",
+    ("fastnn.utils", "rnn"): "PyTorch has it, fastnn does not. Pad the sequences to one length, and leave out of the "
+                             "loss what was padded.",
 }
 # ... of a model, and of a tensor.
 OF_MODELS = {
@@ -224,9 +237,25 @@ def near(name: str, known: Iterable[str], cutoff: float = 0.7) -> list[str]:
     found = []
     for i, candidate in enumerate(ranked):
         matcher.set_seq1(_folded(candidate))
-        if matcher.real_quick_ratio() > cutoff and matcher.quick_ratio() > cutoff and matcher.ratio() > cutoff:
+        if matcher.real_quick_ratio() > cutoff and matcher.quick_ratio() > cutoff and matcher.ratio() > cutoff \
+                and edits(folded, _folded(candidate)) <= max(1, len(folded) // 4):
             found.append((-matcher.ratio(), i, candidate))
     return [candidate for *_, candidate in sorted(found)][:3] or begins[:3]
+
+
+def edits(a: str, b: str) -> int:
+    """How many letters are put in, left out, replaced or swapped with the next, to make b of a."""
+    before: list[int] = []
+    last = list(range(len(b) + 1))
+    for i, letter in enumerate(a):
+        row = [i + 1]
+        for j, other in enumerate(b):
+            best = min(last[j] + (letter != other), last[j + 1] + 1, row[j] + 1)
+            if i and j and letter == b[j - 1] and other == a[i - 1]:
+                best = min(best, before[j - 1] + 1)
+            row.append(best)
+        before, last = last, row
+    return last[-1]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -241,6 +270,8 @@ def advice(name: str, module: str) -> str:
     """The hint for a name that a module of fastnn's does not have; empty where nothing is near."""
     if name.startswith("_"):
         return ""
+    if (module, name) in OF_ROOMS:
+        return OF_ROOMS[module, name]
     places = _places(module)
     if name in places:
         return f"Did you mean {places[name]}?"
@@ -258,6 +289,12 @@ def _of_another_library(name: str) -> str:
     if name in pytorch:
         return f"PyTorch has it, fastnn does not. {pytorch[name]}".rstrip()
     return ""
+
+
+def about_library(name: str) -> str:
+    """What another library calls by that name, capitals aside; empty for what none has."""
+    known = {k.lower(): k for k in {**_flat(OF_PYTORCH), **_flat(OF_OTHERS)}}
+    return _of_another_library(known.get(name.lower(), name))
 
 
 def _places(module: str) -> dict[str, str]:
@@ -287,4 +324,4 @@ def _flat(table: dict[str, str]) -> dict[str, str]:
 
 
 def _folded(name: str) -> str:
-    return name.replace("_", "").lower()
+    return name.replace("_", "").replace("-", "").lower()

@@ -336,3 +336,64 @@ def test_memory_that_the_machine_lacks_is_refused_at_once(monkeypatch):
     with pytest.raises(MemoryError, match="no memory for"):
         nn.Linear(2**30, 8)
     assert not asked
+
+
+@pytest.mark.parametrize("path, told", [
+    ("nn.utils.rnn", "module 'fastnn.utils' has no attribute 'rnn'. PyTorch has it, fastnn does not. Pad the"),
+    ("nn.utils.data", "module 'fastnn.utils' has no attribute 'data'. It is nn.data."),
+    ("nn.utils.weight_norm", "PyTorch has it, fastnn does not."),
+    ("nn.utils.spectral_norm", "PyTorch has it, fastnn does not."),
+    ("nn.logdet", "PyTorch has it, fastnn does not. Use np.linalg"),
+    ("nn.can_cast", "PyTorch has it, fastnn does not. Use np.can_cast."),
+    ("nn.cuda.amp", "nn.cuda has no attribute 'amp'. There is the CPU alone: leave it out."),
+    ("nn.backends.mkldnn", "nn.backends has no attribute 'mkldnn'."),
+    ("nn.backends.cudnn.version", "nn.backends.cudnn has no attribute 'version'."),
+    ("x.addmm_", "PyTorch has it, fastnn does not. Use x = x.addmm(...)."),
+    ("x.H", "Tensors are real: x.T")])
+def test_names_of_pytorch_are_told_where_they_are_looked_for(path, told):
+    owner, _, name = path.rpartition(".")
+    with pytest.raises(nn.FastnnError) as caught:
+        getattr(eval(owner, {"nn": nn, "x": nn.ones(2, 2)}), name)
+    assert isinstance(caught.value, AttributeError) and told in str(caught.value)
+
+
+def test_what_waits_for_a_device_does_nothing():
+    assert nn.cuda.synchronize() is nn.cuda.empty_cache() is nn.cuda.manual_seed_all(0) is None
+    assert nn.accelerator.synchronize() is None and not hasattr(nn.cuda, "Stream")
+
+
+@pytest.mark.parametrize("settings, told", [
+    ({"loss": "MSELoss"}, "there is no loss 'MSELoss'. Did you mean 'mse'?"),
+    ({"loss": "bce_with_logits"}, "Did you mean 'binary_cross_entropy_with_logits'?"),
+    ({"loss": "BCELoss"}, "Did you mean 'binary_cross_entropy'?"),
+    ({"optimizer": "rmsprop"}, "PyTorch has it, fastnn does not. There are nn.optim.Adam, AdamW and SGD")])
+def test_names_given_to_fit_are_told(settings, told):
+    with pytest.raises(nn.RangeError) as caught:
+        nn.fit(nn.Linear(3, 2), (np.zeros((4, 3), np.float32), np.zeros(4, int)), progress=False, **settings)
+    assert told in str(caught.value)
+
+
+def test_a_network_is_told_by_the_name_of_its_class():
+    with pytest.raises(nn.RangeError, match="Did you mean lenet"):
+        nn.models.get_model("LeNet5")
+
+
+@pytest.mark.parametrize("name, known", [("can_casts", "concat"), ("gradient", "randint")])
+def test_what_differs_by_more_than_a_slip_is_not_offered(name, known):
+    assert names.near(name, [known]) == []
+    assert names.near("wieght", ["weight"]) == ["weight"] and names.near("activaton", ["activation"]) == ["activation"]
+
+
+def test_parameters_as_a_vector():
+    model = nn.Linear(2, 3)
+    row = nn.utils.parameters_to_vector(model.parameters())
+    assert row.tolist() == [*model.weight.reshape(-1).tolist(), *model.bias.tolist()]
+    row.sum().backward()
+    assert model.weight.grad.tolist() == np.ones((3, 2)).tolist()
+    nn.utils.vector_to_parameters(nn.arange(9.0), model.parameters())
+    assert model.weight.tolist() == [[0, 1], [2, 3], [4, 5]] and model.bias.tolist() == [6, 7, 8]
+    with pytest.raises(nn.ShapeError, match=r"expected vec of shape \(9,\), got \(8,\)"):
+        nn.utils.vector_to_parameters(nn.zeros(8), model.parameters())
+    assert model.bias.tolist() == [6, 7, 8]
+    with pytest.raises(nn.ShapeError, match="at least one parameter, got none"):
+        nn.utils.parameters_to_vector(nn.ReLU().parameters())

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -133,7 +132,8 @@ def get_record(name: str) -> Record:
                          hint=f"Known are {', '.join(RECORDS)}.")
     if name in RECORDS:
         return RECORDS[name]
-    close = get_close_matches(name, RECORDS, n=3) or [known for known in RECORDS if name and known.startswith(name)]
+    from ..names import near
+    close = near(name, RECORDS) or [known for known in RECORDS if name and known.startswith(name)]
     raise RangeError(f"there is no network called {name!r}", who="models",
                      hint=f"Did you mean {' or '.join(close)}?" if close else f"Known are {', '.join(RECORDS)}.")
 

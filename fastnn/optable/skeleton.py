@@ -111,7 +111,10 @@ def begin_family(draft: Draft, family: str, page: str) -> None:
     pages = sorted(path.stem for path in (draft.root / "docs/api").glob("*.md")
                    if "::: fastnn.ops." in path.read_text(encoding="utf-8"))
     if page not in pages:
-        raise UserError(f"fastnn/ops/{family}.py would be new: --page says on which page of docs/api it stands: "
+        from ..names import near
+        close = [] if page else near(family, [path.stem for path in (draft.root / "fastnn/ops").glob("*.py")])
+        meant = f"did you mean {close[0]}? " if close else ""
+        raise UserError(f"{meant}fastnn/ops/{family}.py would be new: --page says on which page of docs/api it stands: "
                         f"{', '.join(pages)}")
     draft.append(f"fastnn/ops/{family}.py", "", f'''"""...: what the family is, in a line.
 

@@ -60,6 +60,13 @@ def tell_strange(error: BaseException, inputs: tuple[Any, ...], target: Any, who
                 raise DTypeError(who=f"{who}, {part}", expected="numbers", got=found[0], hint=found[1]) from error
 
 
+# What a loss is called elsewhere, without "_" and "loss" -> its function here
+LOSSES = {"bcewithlogits": "binary_cross_entropy_with_logits", "bce": "binary_cross_entropy", "mae": "l1",
+          "crossentropy": "cross_entropy", "categoricalcrossentropy": "cross_entropy",
+          "sparsecategoricalcrossentropy": "cross_entropy", "binarycrossentropy": "binary_cross_entropy",
+          "meansquarederror": "mse", "meanabsoluteerror": "l1", "kldivergence": "kl_div"}
+
+
 def loss_of(loss: str | Callable[..., Tensor], who: str) -> Callable[..., Tensor]:
     """The loss function of a name in nn.functional, or the function that was given."""
     if isinstance(loss, type):
@@ -73,7 +80,9 @@ def loss_of(loss: str | Callable[..., Tensor], who: str) -> Callable[..., Tensor
     losses = {known.removesuffix("_loss"): known for known in dir(functional)
               if known.endswith(("_loss", "cross_entropy", "_logits"))}
     from ..names import near
-    close = near(str(loss).removesuffix("_loss"), losses)
+    asked = str(loss).replace("_", "").lower().removesuffix("loss")     # also of a layer, MSELoss
+    asked = LOSSES.get(asked, asked)
+    close = near(asked, losses)
     if close:
         raise RangeError(f"there is no loss {loss!r}", who=who, hint=f"Did you mean {close[0]!r}?")
     raise RangeError(f"there is no loss {loss!r}", who=who,
@@ -85,14 +94,14 @@ def optimizer_of(optimizer: Any, model: Any) -> Any:
     """The optimiser of a name, "adam", over a model's parameters; anything else as it is."""
     if not isinstance(optimizer, str) or not isinstance(model, Module):
         return optimizer
-    from ..names import near
+    from ..names import about_library, near
     known: dict[str, Any] = {name.lower(): rule for name, rule in vars(optim).items()
              if isinstance(rule, type) and issubclass(rule, optim.Optimizer) and rule is not optim.Optimizer}
     if optimizer.lower() in known:
         return known[optimizer.lower()](model.parameters())
     close = near(optimizer, known)
     raise RangeError(f"there is no optimizer {optimizer!r}", who="fit", expected=", ".join(map(repr, sorted(known))),
-                     hint=f"Did you mean {close[0]!r}?" if close else "")
+                     hint=f"Did you mean {close[0]!r}?" if close else about_library(optimizer))
 
 
 def scalar_loss(function: Callable[..., Tensor], output: Any, target: Any, who: str) -> Tensor:

@@ -187,6 +187,7 @@ def test_several_inputs_are_as_complete_as_one():
     (lambda: op_skeleton("cubic", "arithmetic", ("a", "a")), "'a' is given twice"),
     (lambda: op_skeleton("cubic", "activation", attrs={"cubic": 1}), "'cubic' is given twice"),
     (lambda: op_skeleton("cubic", "activation", ("a", "b")), "have one input; 2 go to another family"),
+    (lambda: op_skeleton("cubic", "activaton"), "did you mean activation? fastnn/ops/activaton.py would be new"),
     (lambda: op_skeleton("cubic", "cubes"), "--page says on which page of docs/api"),
     (lambda: op_skeleton("cubic", "activation", root=ROOT/"docs"), "a checkout of fastnn"),
     (lambda: kernel_skeleton("cubic"), "there is no op cubic: first its definition"),
