@@ -33,8 +33,8 @@ import numpy as np
 from .errors import DTypeError, FastnnError, RangeError
 from .kernels import compiled, kernel
 
-__all__ = ["FOREIGN", "IndexMistake", "NameMistake", "PathMistake", "connect", "explain", "guard_all",
-           "guard_methods", "guarded", "is_ours", "named", "refusal", "refuse", "strange"]
+__all__ = ["FOREIGN", "IndexMistake", "NameMistake", "PathMistake", "as_tensor_hint", "connect", "explain",
+           "guard_all", "guard_methods", "guarded", "is_ours", "named", "refusal", "refuse", "strange"]
 
 # What an argument of the wrong kind or size makes Python and NumPy raise; RuntimeError for more
 # dimensions than NumPy broadcasts. Not MemoryError, which says all there is to say.
@@ -213,8 +213,9 @@ def refuse(who: str, names: tuple[str, ...], error: Exception, arrays: Any, attr
         if check is not None:
             check(*arrays, **attrs)
         for name, a in zip(names if len(names) == len(arrays) else [f"input {i}" for i in range(len(arrays))], arrays):
-            if a is not None and not isinstance(a, (np.ndarray, int, float)):
-                raise DTypeError(who=who, expected=f"{name} as a tensor", got=described(a)) from error
+            if (a is None and "NoneType" in str(error)) or not isinstance(a, (np.ndarray, int, float, type(None))):
+                raise DTypeError(who=who, expected=f"{name} as a tensor", got=described(a),
+                                 hint=as_tensor_hint(a)) from error
         raise about_call(who, error, None, arrays, attrs) from error
     finally:
         del error
@@ -233,8 +234,21 @@ def refusal(who: str, error: Exception, function: Any, args: tuple[Any, ...], kw
         return misfit(who, function, whole, kwargs)
     for name, annotation, value in bound(signature, args, kwargs):
         if not is_a(value, annotation):
-            return DTypeError(who=who, expected=f"{name} as {in_words(annotation)}", got=described(value))
+            return DTypeError(who=who, expected=f"{name} as {in_words(annotation)}", got=described(value),
+                              hint=NO_RETURN if value is None and "Tensor" in annotation else "")
     return about_call(who, error, str(signature).rsplit(" -> ", 1)[0].replace("'", ""), args, kwargs)
+
+
+NO_RETURN = "Did a function return nothing? A forward() ends with return."
+
+
+def as_tensor_hint(value: Any) -> str:
+    """How what stands in the place of a tensor becomes one."""
+    if value is None:
+        return NO_RETURN
+    if type(value).__module__.partition(".")[0] == "torch":
+        return "It is PyTorch's: nn.tensor(t.numpy())."
+    return "Wrap it in nn.tensor(...)."
 
 
 def without_self(function: Any, args: tuple[Any, ...]) -> tuple[inspect.Signature, tuple[Any, ...]]:

@@ -899,7 +899,9 @@ def check_key(who: str, key: Any) -> None:
     for k in key if isinstance(key, tuple) else (key,):
         if isinstance(k, (float, str)) or (isinstance(k, np.ndarray) and k.dtype.kind not in "biu"):
             raise DTypeError("an index is an int, a slice, None, ..., or an array of integers or booleans",
-                             who=who, got=getattr(k, "dtype", type(k).__name__), hint="Convert it with .long().")
+                             who=who, got=getattr(k, "dtype", repr(k) if isinstance(k, str) else type(k).__name__),
+                             hint="A tensor has no columns with names: keep them in a dict of tensors."
+                             if isinstance(k, str) else "Convert it with .long().")
         if isinstance(k, np.ndarray) and k.dtype == np.uint8:
             raise DTypeError("uint8 as an index is a mask in PyTorch and positions in NumPy", who=who,
                              expected="an array of booleans or of other integers", got=k.dtype,

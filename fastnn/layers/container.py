@@ -129,7 +129,9 @@ class Sequential(_Listed):
             named = [(str(i), module) for i, module in enumerate(modules)]
         for name, module in named:
             if not isinstance(module, Module):
-                what = f"the class {module.__name__}" if isinstance(module, type) else f"a {type(module).__name__}"
+                kind = "class" if isinstance(module, type) else "function"
+                called = getattr(module, "__name__", None)
+                what = f"the {kind} {called}" if called else f"a {type(module).__name__}"
                 raise DTypeError(f"it holds modules; number {name} is {what}", who="Sequential",
                                  hint="Give them one by one: nn.Sequential(*layers)."
                                  if isinstance(module, (list, tuple)) else f"Write {module.__name__}()."

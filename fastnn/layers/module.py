@@ -6,8 +6,10 @@ PyTorch's names, semantics and state_dict keys, so that knowledge and weights ca
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -130,12 +132,15 @@ class Module:
         super().__init_subclass__(**kwargs)
         if is_of_fastnn(cls) and "__init__" in cls.__dict__:
             # mypy calls it unsound to assign to __init__; a guard keeps its signature
-            cls.__init__ = guarded(cls.__init__)    # type: ignore[method-assign]
+            cls.__init__ = guarded(without_inputs(cls.__init__))    # type: ignore[method-assign]
 
     # ---- calling ---------------------------------------------------------------------------------
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         """What the module computes. To be written."""
-        raise TypeError(f"{type(self).__name__} must define forward()")
+        from ..names import near
+        close = near("forward", [name for name in vars(type(self)) if not name.startswith("_")])
+        raise DTypeError(f"{type(self).__name__} must define forward()",
+                         hint=f"Is it {close[0]}() that is meant?" if close else "")
 
     def _call(self, *inputs: Any, **kwargs: Any) -> Any:
         """forward, with the hooks around it, and this layer's path in front of an error."""
@@ -622,16 +627,62 @@ def notice_training(layer: Module) -> None:
                   "predict, call model.eval() before, and model.train() after.")
 
 
+def held(value: Any, depth: int = 0) -> Iterator[Any]:
+    """What is in lists, tuples and dicts, and in those within; so deep as anybody writes them."""
+    if isinstance(value, (list, tuple, dict)) and depth < 4:
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from held(item, depth + 1)
+    else:
+        yield value
+
+
+def without_inputs(init: Any) -> Any:
+    """The `__init__` of a layer, which refuses a tensor where a setting goes: a layer is made first
+    and called then. Where the annotation has room for a tensor, a vector of weights is one.
+    """
+    signature = inspect.signature(init)
+    weights = {name for name in signature.parameters if name in ("weight", "pos_weight")}
+
+    @functools.wraps(init)
+    def made(self: Any, *args: Any, **kwargs: Any) -> None:
+        if is_of_fastnn(type(self)) and any(isinstance(a, Tensor) and a.ndim for a in (*args, *kwargs.values())):
+            try:
+                given = signature.bind(self, *args, **kwargs).arguments
+            except TypeError:                       # more of them than there are settings
+                given = dict(zip(signature.parameters, (self, *args)))
+                given["and more"] = args[-1]
+            for name, value in given.items():
+                annotation = str(signature.parameters[name].annotation) if name in signature.parameters else ""
+                if isinstance(value, Tensor) and value.ndim and name not in weights and "Tensor" not in annotation:
+                    refuse_inputs(type(self).__name__)
+        init(self, *args, **kwargs)
+    return made
+
+
+def refuse_inputs(name: str) -> NoReturn:
+    is_loss = name.endswith("Loss")
+    hint = f"A loss is made first and called then: nn.{name}()(output, target)." if is_loss else \
+        f"A layer is made first and called then: nn.{name}(...)(x)."
+    raise DTypeError(who=name, expected="options", got="Tensor", hint=hint)
+
+
 def hidden_layers(model: Module) -> list[str]:
     """What to write where layers with parameters to train are in a plain list, tuple or dict, so
     that the model does not know them.
     """
     known, found = {id(module) for module in model.modules()}, []
+    owned = {id(p) for _, p in model.named_parameters()}
     for path, module in model.named_modules():
         for name, value in vars(module).items():
             if isinstance(value, (list, tuple, dict)) and name not in REGISTERS:
-                layers = [layer for layer in (value.values() if isinstance(value, dict) else value)
-                          if isinstance(layer, Module) and id(layer) not in known]
+                inside = list(held(value))
+                layers = [layer for layer in inside if isinstance(layer, Module) and id(layer) not in known]
+                alone = [p for p in inside if isinstance(p, Parameter) and p.requires_grad and id(p) not in owned]
+                if alone:
+                    kind = "ParameterDict" if isinstance(value, dict) else "ParameterList"
+                    found.append(f"{type(module).__name__}{f' ({path})' if path else ''}: the model does not know the "
+                                 f"{len(alone)} parameters in the {type(value).__name__} self.{name}. Write "
+                                 f"self.{name} = nn.{kind}(...).")
                 if any(p.requires_grad for layer in layers for _, p in layer.named_parameters()):
                     kind = "ModuleDict" if isinstance(value, dict) else "ModuleList"
                     where = f"{type(module).__name__}{f' ({path})' if path else ''}"
@@ -664,6 +715,8 @@ def _holds(dtype: np.dtype, a: np.ndarray) -> bool:
         return a.dtype.kind != "b" and bool((a.astype(dtype) == a).all())
 
 
+# mypy calls it unsound to assign to __init__; the signature stays
+Module.__init__ = without_inputs(Module.__init__)   # type: ignore[method-assign]
 guard_methods(Module, "__init__", "add_module", "apply", "get_submodule", "register_buffer", "register_parameter",
               "requires_grad_", "state_dict", "to", "train", "zero_grad")
 Module.register_module = Module.add_module

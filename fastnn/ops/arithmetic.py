@@ -26,6 +26,7 @@ import numpy as np
 
 from ..autograd import apply, stepped
 from ..errors import DTypeError, RangeError, ShapeError
+from ..guard import as_tensor_hint
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import arithmetic as reference
@@ -202,7 +203,7 @@ def operand(who: str, x: Any) -> Any:
     if isinstance(x, (np.bool_, np.integer, np.floating)):
         return x.item()
     raise DTypeError(who=who, expected="a tensor, an array or a number", got=type(x).__name__,
-                     hint="Wrap it in nn.tensor(...).")
+                     hint=as_tensor_hint(x))
 
 
 def cast(who: str, x: Any, dtype: np.dtype) -> Any:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DTypeError, RangeError, ShapeError
+from ..guard import as_tensor_hint
 
 if TYPE_CHECKING:
     from typing_extensions import TypedDict
@@ -37,8 +38,8 @@ FLOATS = _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 MOST_EPS = 1e30                                     # beside a variance; float32 ends at 3e38
 
 
-OF_RECURRENT = ("A recurrent layer gives (output, state), which no Sequential takes apart: in a forward() of your own, "
-                "y, _ = self.lstm(x).")
+OF_RECURRENT = ("A recurrent layer gives (output, state), attention and pooling with return_indices give two tensors, "
+                "too. No Sequential takes them apart: in a forward() of your own, y, _ = self.lstm(x).")
 
 
 def need_array(who: str, **arrays: Any) -> None:
@@ -46,7 +47,7 @@ def need_array(who: str, **arrays: Any) -> None:
     for name, a in arrays.items():
         if a is not None and not isinstance(a, np.ndarray):
             raise DTypeError(f"{name} must be a tensor or an array", who=who, got=type(a).__name__,
-                             hint=OF_RECURRENT if isinstance(a, tuple) else "Wrap it in nn.tensor(...).")
+                             hint=OF_RECURRENT if isinstance(a, tuple) else as_tensor_hint(a))
 
 
 def renamed(who: str, numpy: Mapping[str, Any], **given: Any) -> dict[str, Any]:

@@ -195,6 +195,9 @@ def check_cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index
                         label_smoothing: float = 0.0) -> None:
     check_reduction("cross_entropy", reduction)
     check_ignored("cross_entropy", ignore_index)
+    if getattr(x, "dtype", np.dtype("f")).kind in "iu" and getattr(target, "dtype", np.dtype("i")).kind == "f":
+        raise DTypeError(who="cross_entropy", expected="input of dtype float32 or float64", got=x.dtype,
+                         hint="Are the two swapped? It is cross_entropy(scores, labels).")
     classes = check_classes("cross_entropy", x, weight)
     need_array("cross_entropy", target=target)
     if not 0 <= label_smoothing <= 1:

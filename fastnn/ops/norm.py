@@ -176,7 +176,8 @@ def check_rows(who: str, x: Any, weight: Any, bias: Any, normalized_shape: tuple
 def check_channels(who: str, x: Any, **vectors: Any) -> None:
     need_float(who, input=x, **vectors)
     if x.ndim < 2:
-        raise ShapeError(who=who, expected="input of shape (N, C) or (N, C, ...)", got=x.shape)
+        raise ShapeError(who=who, expected="input of shape (N, C) or (N, C, ...)", got=x.shape,
+                         hint="Is it one example? Put a batch axis in front: x[None]." if x.ndim == 1 else "")
     need_shape(who, x.shape[1:2], **vectors)
 
 

@@ -65,7 +65,8 @@ def layers(family: Family, run: Callable[..., Any], input: Any, hx: Mapping[str,
     bidirectional = bool(bidirectional)
     x: Any = input if isinstance(input, Tensor) else tensor(input)
     if x.ndim not in (2, 3):
-        raise ShapeError(who=family.who, expected="input of shape (T, B, I), or (T, I) for one sequence", got=x.shape)
+        raise ShapeError(who=family.who, expected="input of shape (T, B, I), or (T, I) for one sequence", got=x.shape,
+                         hint="Is it one step? Put the axis of time in front: x[None]." if x.ndim == 1 else "")
     one = x.ndim == 2
     if one:
         x = unsqueeze(x, 1)

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..autograd import apply, stepped
 from ..errors import DTypeError, RangeError
+from ..guard import as_tensor_hint
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import reduce as reference
@@ -374,7 +375,7 @@ def rank(who: str, input: Any) -> int:
         return input._data.ndim
     if isinstance(input, np.ndarray):
         return input.ndim
-    raise DTypeError(who=who, expected="a tensor", got=type(input).__name__, hint="Wrap it in nn.tensor(...).")
+    raise DTypeError(who=who, expected="a tensor", got=type(input).__name__, hint=as_tensor_hint(input))
 
 
 def given(correction: Any, unbiased: bool) -> float:

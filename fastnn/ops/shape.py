@@ -84,6 +84,9 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     >>> nn.functional.flatten(nn.ones(2, 3, 4), 1).shape
     (2, 12)
     """
+    if start_dim == 1 == input.ndim:
+        raise RangeError("dimension 1 does not exist", who="flatten", expected="-1 <= dim < 1",
+                         hint="Is it one example? Put a batch axis in front: x[None].")
     start, end = axis("flatten", start_dim, input.ndim), axis("flatten", end_dim, input.ndim)
     if input.ndim == 0:
         return reshape(input, 1)

@@ -476,7 +476,9 @@ def _listed(who: str, params: Any) -> list[Any]:
     if isinstance(params, (str, Mapping)) or not isinstance(params, Iterable):
         raise DTypeError(who=who, expected="an iterable of parameters", got=type(params).__name__,
                          hint="Pass model.parameters().")
-    return list(params)
+    given = list(params)
+    named = given and all(isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) for p in given)
+    return [p for _, p in given] if named else given        # of model.named_parameters()
 
 
 def _number(i: Any) -> int:

@@ -777,3 +777,91 @@ def test_attributes_are_where_their_registers_say():
 def test_any_layer_behind_a_recurrent_one_says_what_it_got(layer):
     with pytest.raises(nn.DTypeError, match=r"^model\.1.*got tuple\. A recurrent layer gives \(output, state\)"):
         nn.Sequential(nn.LSTM(3, 4), layer)(nn.zeros(5, 2, 3))
+
+
+# ---- beginner's mistakes -------------------------------------------------------------------------
+F = nn.functional
+NOTHING = "Did a function return nothing? A forward() ends with return."
+
+
+@pytest.mark.parametrize("call", [
+    lambda: F.cross_entropy(None, nn.tensor([1])), lambda: F.relu(None), lambda: F.mse_loss(nn.ones(2), None),
+    lambda: nn.Linear(3, 2)(None), lambda: nn.MSELoss()(None, nn.ones(2)), lambda: nn.sum(None),
+    lambda: nn.ones(2) + None, lambda: F.dropout(None), lambda: F.softmax(None, 1)])
+def test_none_in_the_place_of_a_tensor_is_a_forgotten_return(call):
+    with pytest.raises(nn.DTypeError) as caught:
+        call()
+    assert str(caught.value).endswith(NOTHING) and "attribute" not in str(caught.value)
+
+
+ONE = nn.ones(2)
+
+
+@pytest.mark.parametrize("make, name", [
+    (lambda: nn.MSELoss(ONE, ONE), "nn.MSELoss()(output, target)"),
+    (lambda: nn.NLLLoss(ONE, ONE), "nn.NLLLoss()(output, target)"),
+    (lambda: nn.PoissonNLLLoss(ONE, ONE), "nn.PoissonNLLLoss()(output, target)"),
+    (lambda: nn.TripletMarginLoss(ONE, ONE, ONE), "nn.TripletMarginLoss()(output, target)"),
+    (lambda: nn.ReLU(ONE), "nn.ReLU(...)(x)"), (lambda: nn.Softmax(ONE), "nn.Softmax(...)(x)"),
+    (lambda: nn.Flatten(ONE), "nn.Flatten(...)(x)"), (lambda: nn.Sigmoid(ONE), "nn.Sigmoid(...)(x)"),
+    (lambda: nn.MaxPool2d(ONE), "nn.MaxPool2d(...)(x)"), (lambda: nn.Dropout(p=ONE), "nn.Dropout(...)(x)")])
+def test_a_tensor_is_no_setting_of_a_layer(make, name):
+    with pytest.raises(nn.DTypeError) as caught:
+        make()
+    assert f"is made first and called then: {name}." in str(caught.value)
+
+
+def test_weights_of_classes_are_settings():
+    assert nn.NLLLoss(ONE).weight is not None and nn.BCEWithLogitsLoss(pos_weight=ONE).pos_weight is not None
+    assert len(list(nn.ParameterList([ONE]).parameters())) == 1
+
+
+class Forwrad(nn.Module):
+    def forwrad(self, x):
+        return x
+
+
+class Foreign:
+    """A tensor of torch, as far as a message looks."""
+
+    __module__ = "torch"
+
+
+@pytest.mark.parametrize("call, told", [
+    (lambda: nn.Sequential(nn.Flatten(), nn.Linear(3, 2))(nn.zeros(3)), "batch axis in front: x[None]."),
+    (lambda: nn.GroupNorm(1, 3)(nn.zeros(3)), "batch axis in front: x[None]."),
+    (lambda: nn.LSTM(3, 4)(nn.zeros(3)), "the axis of time in front: x[None]."),
+    (lambda: F.cross_entropy(nn.tensor([1]), nn.zeros(1, 2)), "Are the two swapped? It is cross_entropy(scores,"),
+    (lambda: nn.Sequential(nn.Linear(3, 2), F.relu), "number 1 is the function relu. Did you mean a layer"),
+    (lambda: F.relu(Foreign()), "It is PyTorch's: nn.tensor(t.numpy())."),
+    (lambda: nn.ones(2) + Foreign(), "It is PyTorch's: nn.tensor(t.numpy())."),
+    (lambda: nn.ones(2)["a"], "got 'a'. A tensor has no columns with names"),
+    (lambda: Forwrad()(nn.ones(2)), "Forwrad must define forward(). Is it forwrad() that is meant?"),
+    (lambda: nn.Sequential(nn.MaxPool2d(2, return_indices=True), nn.ReLU())(nn.ones(1, 1, 4, 4)),
+     "attention and pooling with return_indices give two tensors, too.")])
+def test_the_likely_fix_is_told(call, told):
+    with pytest.raises(nn.FastnnError) as caught:
+        call()
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("value, told", [
+    (lambda: [[nn.Linear(3, 3)]], "the 1 layers in the list self.a. Write self.a = nn.ModuleList"),
+    (lambda: [("n", nn.Linear(3, 3))], "the 1 layers in the list self.a."),
+    (lambda: [nn.Parameter([1.0])], "the 1 parameters in the list self.a. Write self.a = nn.ParameterList(...)."),
+    (lambda: {"w": nn.Parameter([1.0])}, "the 1 parameters in the dict self.a. Write self.a = nn.ParameterDict(...).")])
+def test_what_is_in_lists_is_unknown_to_the_model_and_told(value, told, monkeypatch):
+    monkeypatch.setattr(nn.errors, "_told", set())
+    model = nn.Module()
+    model.a = value()
+    with pytest.warns(nn.MistakeWarning) as caught:
+        model.parameters()
+    assert told in str(caught[0].message)
+
+
+def test_an_optimiser_takes_named_parameters():
+    layer = nn.Linear(2, 3)
+    optimizer = nn.optim.SGD(layer.named_parameters(), lr=1)
+    assert optimizer.param_groups[0]["params"] == [layer.weight, layer.bias]
+    groups = nn.optim.SGD([{"params": layer.named_parameters()}], lr=1).param_groups
+    assert groups[0]["params"] == [layer.weight, layer.bias]
