@@ -112,7 +112,8 @@ def need_rank(who: str, name: str, a: np.ndarray, shape: str, rank: int, hint: s
 def need_room(who: str, shape: Sequence[int], itemsize: int) -> None:
     """A result of this shape must be one that some computer's memory could hold."""
     if math.prod(shape) * itemsize > LARGEST:
-        raise ShapeError("the result would be larger than any memory", who=who, got=f"shape {tuple(shape)}")
+        sizes = ", ".join(str(n) if n < 2**64 else "more than 2**64" for n in shape)
+        raise ShapeError("the result would be larger than any memory", who=who, got=f"shape ({sizes})")
 
 
 def pair(who: str, name: str, value: Any, low: float) -> tuple[int, int]:

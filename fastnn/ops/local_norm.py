@@ -65,9 +65,11 @@ def instance_norm(input: Tensor, running_mean: Any = None, running_var: Any = No
         raise ShapeError("one pixel has no variance", who="instance_norm", got=input.shape)
     y = group_norm(input, C, weight, bias, eps)
     x = input._data.reshape(N, C, pixels)
+    if N == 0 or pixels == 0:                       # nothing that could be added to what is known
+        return y
     with np.errstate(all="ignore"):
         for running, now in ((running_mean, x.mean(2)), (running_var, x.var(2, ddof=1))):
-            if running is not None and N:
+            if running is not None:
                 a = getattr(running, "_data", running)
                 a[...] = (1 - momentum) * a + momentum * now.mean(0)
                 if isinstance(running, Tensor):

@@ -206,6 +206,8 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     tensor([0.4516, 1.5502])
     """
     p = order_of("mvlgamma", "p", p, 1, 2**16)
+    if input.dtype.kind == "b":
+        raise DTypeError(who="mvlgamma", expected="numbers", got="bool", hint="Convert it: x.float().")
     halves = Tensor((0 - np.arange(p) / 2).astype(input.dtype if input.dtype.kind == "f" else np.float32))
     return add(sum(lgamma(add(unsqueeze(input, -1), halves)), -1), p * (p - 1) / 4 * math.log(math.pi))
 

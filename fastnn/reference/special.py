@@ -71,8 +71,14 @@ def i1e_of(x):
     return np.copysign(scaled_bessel(1, x), x)
 
 
+def half_at_0(x, y):
+    """y / x of i1 and i1e: 1/2 + O(x) at 0, where y may be a denormal."""
+    near = np.abs(x) < 1e-17
+    return np.where(near, 0.5, y / np.where(near, 1, x))
+
+
 def i1_slope(x, y):
-    return np.where(np.isinf(x), np.inf, i0_of(x) - np.where(x == 0, 0.5, y / np.where(x == 0, 1, x)))
+    return np.where(np.isinf(x), np.inf, i0_of(x) - half_at_0(x, y))
 
 
 def far_slope(order, x):
@@ -87,8 +93,8 @@ def i0e_slope(x, y):
 
 
 def i1e_slope(x, y):
-    part = np.where(x == 0, 0.5, y / np.where(x == 0, 1, x))
-    return np.where(np.abs(x) < BESSEL_FAR, i0e_of(x) - np.sign(x) * y - part, far_slope(1, x))
+    near = i0e_of(x) - np.sign(x) * y - half_at_0(x, y)
+    return np.where(np.abs(x) < BESSEL_FAR, near, far_slope(1, x))
 
 
 i0 = elementwise(i0_of, lambda x, y: i1_of(x), wide=True)

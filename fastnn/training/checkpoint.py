@@ -22,7 +22,7 @@ import copy
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, MutableSequence, MutableSet
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -32,6 +32,7 @@ from ..data import DataLoader
 from ..errors import FastnnError, FileError
 from ..io import load
 from ..io import save as write
+from ..layers.module import Module
 from ..random import random_state, set_random_state
 from ..tensor import Tensor
 from .means import Means
@@ -276,13 +277,19 @@ def _values(tensors: Mapping[str, Any]) -> Callable[[], None]:
 
 
 def _attributes(thing: Any) -> Callable[[], None]:
-    """Puts an object's attributes back as they are now, and what plain containers, arrays and
-    tensors among them hold.
+    """Puts an object's attributes back as they are now, and what containers, arrays, tensors and
+    modules among them hold.
     """
-    kept = _as_now(vars(thing), {})
+    seen: dict[int, Callable[[], Any]] = {}
+    kept = _as_now(getattr(thing, "__dict__", {}), seen)
+    slots = [(name, _as_now(getattr(thing, name), seen)) for kind in type(thing).__mro__
+             for name in np.atleast_1d(getattr(kind, "__slots__", ())).tolist()
+             if name != "__dict__" and hasattr(thing, name)]
 
     def put_back() -> None:
         kept()
+        for name, back in slots:
+            setattr(thing, name, back())
     return put_back
 
 
@@ -292,34 +299,42 @@ def _as_now(value: Any, seen: dict[int, Callable[[], Any]]) -> Callable[[], Any]
     """
     if id(value) in seen:
         return seen[id(value)]
-    back = seen[id(value)] = lambda: value
-    if type(value) is dict:
-        fields = {name: _as_now(field, seen) for name, field in value.items()}
+    seen[id(value)] = lambda: value
+    fill: Callable[[], None] = lambda: None
+    if isinstance(value, MutableMapping):
+        fields = [(name, _as_now(field, seen)) for name, field in value.items()]
 
-        def back() -> Any:
-            now = {name: field() for name, field in fields.items()}
+        def fill() -> None:
+            now = [(name, field()) for name, field in fields]
             value.clear()
-            value.update(now)
-            return value
-    elif type(value) in (list, tuple):
+            for name, field in now:
+                value[name] = field
+    elif isinstance(value, (MutableSequence, tuple)):
         items = [_as_now(item, seen) for item in value]
 
-        def back() -> Any:
+        def fill() -> None:
             now = [item() for item in items]
-            if type(value) is list:
-                value[:] = now
-            return value
-    elif type(value) is set:
-        members = set(value)
+            if not isinstance(value, tuple):
+                value.clear()
+                value.extend(now)
+    elif isinstance(value, MutableSet):
+        members = list(value)
 
-        def back() -> Any:
+        def fill() -> None:
             value.clear()
-            value.update(members)
-            return value
+            for member in members:
+                value.add(member)
     elif isinstance(value, (np.ndarray, Tensor)):
-        put_back = _values({"": value})
+        fill = _values({"": value})
+    elif isinstance(value, Module):
+        numbers, modes = _values(value.state_dict()), [(module, module.training) for module in value.modules()]
 
-        def back() -> Any:
-            put_back()
-            return value
+        def fill() -> None:
+            numbers()
+            for module, mode in modes:
+                module.training = mode
+
+    def back() -> Any:
+        fill()
+        return value
     return back

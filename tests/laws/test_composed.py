@@ -158,7 +158,8 @@ ANOTHER = {"local_response_norm": (1e-20, 1e-30, 1e-42), "nan_to_num": (np.inf, 
            "cosine_embedding_loss": (1e30, -1e30, 1e20, 1e-20, 1e-30), "poisson_nll_loss": (1e30, 1e20),
            "triplet_margin_with_distance_loss": (1e30, -1e30, 1e20), "bilinear": (1e30, -1e30, 1e20),
            "gradient": (1e30, -1e30, 1e20, 1e-20, 1e-30, 1e-42),
-           **{name: (1e30, -1e30, 1e20) for name in ("corrcoef", "cov", "cross")},
+           **{name: (1e30, -1e30, 1e20) for name in ("corrcoef", "cov", "cross", "trapezoid", "trapz",
+                                                     "cumulative_trapezoid")},
            **{f"lp_pool{d}d": (1e30, -1e30, 1e20, 1e-20, 1e-30, 1e-42) for d in (1, 2)}, "nextafter": ENDS}
 
 

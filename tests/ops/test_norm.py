@@ -386,3 +386,10 @@ def test_an_eps_that_leaves_nothing_is_refused(eps):
                  lambda: nn.functional.batch_norm(x, None, None, training=True, eps=eps)):
         with pytest.raises(nn.RangeError, match="eps"):
             call()
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 0), (0, 4, 3)])
+def test_images_without_pixels_leave_running_statistics_alone(shape):
+    layer = nn.InstanceNorm1d(4, track_running_stats=True)
+    assert layer(nn.zeros(*shape)).shape == shape
+    assert layer.running_mean.tolist() == [0]*4 and layer.running_var.tolist() == [1]*4

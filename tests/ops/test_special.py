@@ -232,3 +232,16 @@ def test_errors(call, error, words):
         call()
     said = str(caught.value)
     assert said.startswith(words[0] + ":") and all(word in said for word in words), said
+
+
+@pytest.mark.parametrize("name", ["i1", "i1e"])
+def test_the_slope_of_a_bessel_function_at_denormals_is_a_half(name):
+    for dtype, tiny in ((np.float32, 1e-45), (np.float64, 5e-324)):
+        x = nn.tensor(np.array([tiny, -tiny, 0.0], dtype), requires_grad=True)
+        getattr(nn.special, name)(x).sum().backward()
+        assert x.grad.tolist() == [0.5, 0.5, 0.5]
+
+
+def test_mvlgamma_takes_no_booleans():
+    with pytest.raises(nn.DTypeError, match="mvlgamma: expected numbers, got bool"):
+        nn.mvlgamma(nn.tensor([True]), 1)

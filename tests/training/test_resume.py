@@ -1,5 +1,6 @@
 """Checkpoints: an interrupted run goes on bit for bit; one that does not fit changes nothing."""
 
+import collections
 import copy
 import os
 import signal
@@ -505,6 +506,9 @@ class InPlace(nn.training.Callback):
     def __init__(self, value):
         self.meter, self.rows = self.Meter(), [[value], {"deep": [value]}, (value, [value])]
         self.total, self.tensor, self.meter.value = np.full(3, value), nn.full((2,), value), value
+        self.past, self.counts = collections.deque([value]), collections.Counter({"a": int(value)})
+        self.average = nn.Linear(1, 1)
+        self.average.weight.data[...] = value
 
     def state_dict(self):
         return {"value": self.meter.value}
@@ -516,9 +520,14 @@ class InPlace(nn.training.Callback):
         self.rows[0].append(value)
         self.rows[1]["deep"][0] = value
         self.rows[2][1][0] = value
+        self.past.append(value)
+        self.counts["b"] += 1
+        self.average.weight.data[...] = value
+        self.average.eval()
 
     def all(self):
-        return self.total.tolist(), self.tensor.tolist(), self.rows, self.meter.value
+        return (self.total.tolist(), self.tensor.tolist(), self.rows, self.meter.value, list(self.past),
+                dict(self.counts), self.average.weight.tolist(), self.average.training)
 
 
 class Refuses(InPlace):
