@@ -46,10 +46,10 @@ static inline fnn_size fnn_grain(fnn_size aim, fnn_work work)
 /* Smaller, larger and rounded up, of bytes, which are unsigned as in malloc. */
 static inline size_t fnn_min_bytes(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t fnn_max_bytes(size_t a, size_t b) { return a > b ? a : b; }
+static inline size_t fnn_round_up_bytes(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
-/* of the bits of a float, as a whole number */
+/* Of the bits of a float, as a whole number. */
 static inline uint32_t fnn_min_bits(uint32_t a, uint32_t b) { return a < b ? a : b; }
 static inline uint32_t fnn_max_bits(uint32_t a, uint32_t b) { return a > b ? a : b; }
-static inline size_t fnn_round_up_bytes(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
 #endif
