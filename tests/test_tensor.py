@@ -209,7 +209,7 @@ ARGUMENTS = {
 }
 # of other arguments, tested in other places
 ELSEWHERE = {"bmm", "dot", "mv", "where", "logical_and", "logical_or", "equal", "allclose",
-             "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor"}
+             "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "polygamma"}
 
 
 def test_methods_are_the_functions():
@@ -234,6 +234,7 @@ def test_methods_are_the_functions():
             break
         assert name in checked, name
     assert len(checked) > 40
+    np.testing.assert_array_equal(x.polygamma(2), F.polygamma(2, x))    # the function has n first
 
 
 def test_the_functions_that_are_methods_are_all_named():
