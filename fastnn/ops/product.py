@@ -83,6 +83,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
     input : Tensor that broadcasts to (n, m)
     vec1, vec2 : Tensor of shape (n,) and (m,)
     beta, alpha : as in `addmm`
+        alpha is multiplied with vec1 first, as in PyTorch: what overflows alone may come back.
 
     Errors and cost: as `addmm`.
 
@@ -90,6 +91,9 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
     >>> nn.addr(nn.zeros(1, 2), nn.tensor([2.0]), nn.tensor([3.0, 4.0]))
     tensor([[6., 8.]])
     """
+    if all(isinstance(v, Tensor) and v.dtype.kind == "f" for v in (vec1, vec2)) and vec1.dtype == vec2.dtype \
+            and isinstance(alpha, (int, float)) and alpha != 1:
+        return added("addr", input, outer(mul(vec1, alpha), vec2), beta, 1)
     return added("addr", input, outer(vec1, vec2), beta, alpha)
 
 

@@ -410,6 +410,11 @@ def test_a_multiple_is_taken_first_like_torch(torch, n):
             np.testing.assert_allclose(got, want, rtol=4e-7, err_msg=f"{name} {a} {b} {value}")
             seen.add(float(want[0]))
     assert np.inf in seen and 0 in seen
+    for v, alpha in ((1e30, 1e-30), (1e-30, 1e30)):
+        vector = np.full(n, v, np.float32)
+        got, want = (library.addr(library.zeros(n, n), *[library.tensor(vector)] * 2, alpha=alpha).numpy()
+                     for library in (nn, torch))
+        np.testing.assert_allclose(got, want, rtol=4e-7)
     one, third = nn.ones(1, dtype=nn.float64), nn.tensor([1], dtype=nn.int64)
     assert nn.addcmul(one * 0, third, one, value=0.1).item() == 0.1          # not float32's
 
