@@ -21,7 +21,7 @@ __all__ = ["flip", "roll", "rot90"]
 
 
 def flip(input: Tensor, *along: Any, dims: int | Sequence[int] | None = None) -> Tensor:
-    """Reverse the order along the given dimensions. A view.
+    """Reverse the order along the given dimensions. A copy, as in PyTorch.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def flip(input: Tensor, *along: Any, dims: int | Sequence[int] | None = None) ->
     *along : int, or one tuple of int
     dims : the same by name
 
-    Errors and cost: as `transpose`.
+    Errors: as `transpose`. Cost: copies each element once.
 
     >>> import fastnn as nn
     >>> nn.functional.flip(nn.tensor([1.0, 2.0, 3.0]), 0)
@@ -73,7 +73,7 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
 
 
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
-    r"""Rotate by quarters in a plane, from its first dimension towards its second. A view.
+    r"""Rotate by quarters in a plane, from its first dimension towards its second. A copy.
 
     .. math:: y_{ij} = x_{j,\, n - 1 - i} \quad \text{for } k = 1
 
@@ -89,7 +89,7 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     ShapeError : if there are not two dimensions, or dims is no pair.
     RangeError : if there is no such dimension, or both are one.
 
-    Cost: as `transpose`.
+    Cost: copies each element once.
 
     >>> import fastnn as nn
     >>> nn.rot90(nn.tensor([[1, 2], [3, 4]]))

@@ -128,7 +128,7 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
     RangeError : if there is no such dimension.
     ShapeError : if n is negative, input has no dimensions, or what is put on does not fit.
 
-    Cost: one pass over the elements each time.
+    Cost: one pass over the elements each time; n = 0 copies.
 
     >>> import fastnn as nn
     >>> nn.diff(nn.tensor([1, 4, 9]))
@@ -140,8 +140,10 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
     if input.ndim == 0:
         raise ShapeError(who="diff", expected="a tensor with dimensions", got=input.shape)
     d = axis("diff", dim, input.ndim)
+    if n == 0:
+        return clone(input)
     parts = [t for t in (prepend, input, append) if t is not None]
-    x = cat(parts, d) if len(parts) > 1 and n else input
+    x = cat(parts, d) if len(parts) > 1 else input
     for _ in range(min(n, x.shape[d])):
         m = x.shape[d] - 1
         later, before = narrow(x, d, min(1, x.shape[d]), m), narrow(x, d, 0, m)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import ShapeError
 from ..tensor import Tensor
 from .checks import single
+from .clone import clone
 from .permute import permute
 from .shape import reshape
 
@@ -45,7 +46,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     *lead, C, H, W = input.shape
     n = len(lead)
     x = permute(reshape(input, *lead, C // (r * r), r, r, H, W), *range(n), n, n + 3, n + 1, n + 4, n + 2)
-    return reshape(x, *lead, C // (r * r), H * r, W * r)
+    return reshape(clone(x), *lead, C // (r * r), H * r, W * r)    # a copy also where nothing moves
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -74,7 +75,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     *lead, C, H, W = input.shape
     n = len(lead)
     x = permute(reshape(input, *lead, C, H // r, r, W // r, r), *range(n), n, n + 2, n + 4, n + 1, n + 3)
-    return reshape(x, *lead, C * r * r, H // r, W // r)
+    return reshape(clone(x), *lead, C * r * r, H // r, W // r)
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
@@ -103,4 +104,4 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
         raise ShapeError(who="channel_shuffle", expected=f"(N, C, ...) with C a multiple of {g}", got=input.shape)
     N, C, *sizes = input.shape
     x = reshape(input, N, g, C // g, *sizes)
-    return reshape(permute(x, 0, 2, 1, *range(3, x.ndim)), input.shape)
+    return reshape(clone(permute(x, 0, 2, 1, *range(3, x.ndim))), input.shape)

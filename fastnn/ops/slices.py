@@ -11,6 +11,7 @@ from ..errors import RangeError, ShapeError
 from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor, wrapped
 from .checks import need_integers, need_room, renamed, single
+from .clone import clone
 from .indexing import getitem, index_select
 from .permute import movedim
 from .shape import reshape
@@ -119,7 +120,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     ------
     ShapeError : for another number of dimensions.
 
-    Cost: writes each element of the matrix once; none for the diagonal of a matrix.
+    Cost: writes each element of the result once; `diagonal` is a view.
 
     >>> import fastnn as nn
     >>> nn.diag(nn.tensor([1.0, 2.0]))
@@ -130,7 +131,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
         raise ShapeError(who="diag", expected="a vector or a matrix", got=input.shape)
     offset = single("diag", "diagonal", diagonal, -2**31)
     if input.ndim == 2:
-        return apply(DIAGONAL, input, offset=offset, dims=(0, 1))
+        return clone(apply(DIAGONAL, input, offset=offset, dims=(0, 1)))
     n = input.shape[0] + abs(offset)
     need_room("diag", (n, n), input.dtype.itemsize)
     result = wrapped(np.zeros((n, n), input.dtype))

@@ -159,7 +159,7 @@ def pad_backward(dy, saved, *, widths, mode, value):
 
 
 def flip_forward(x, *, dims):
-    return np.flip(x, dims), ()
+    return np.flip(x, dims).copy(), ()      # np.flip is a view
 
 
 def flip_backward(dy, saved, *, dims):
