@@ -19,8 +19,8 @@ from .random import generator
 from .tensor import Tensor, dtype_of, number_of, tensor, wrapped
 
 __all__ = ["arange", "bernoulli", "empty", "empty_like", "eye", "full", "full_like", "linspace", "logspace",
-           "multinomial", "normal", "ones", "ones_like", "rand", "rand_like", "randint", "randn", "randn_like",
-           "randperm", "tril_indices", "triu_indices", "zeros", "zeros_like"]
+           "multinomial", "normal", "ones", "ones_like", "rand", "rand_like", "randint", "randint_like", "randn",
+           "randn_like", "randperm", "tril_indices", "triu_indices", "zeros", "zeros_like"]
 
 
 def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
@@ -293,6 +293,16 @@ def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = np.int
     drawn = np.uint64 if new == np.uint64 else np.int64     # PyTorch's floats are whole numbers too
     numbers = generator().integers(low, high, _shape("randint", (size,)), drawn)
     return wrapped(numbers.astype(new, copy=False), requires_grad)
+
+
+def randint_like(input: Tensor, low: int, high: Any = None, *, dtype: Any = None, device: Any = None,
+                 requires_grad: bool = False) -> Tensor:
+    """Whole numbers low <= x < high, of the same shape and dtype; randint_like(x, high) begins at
+    0. Errors: as `randint`.
+    """
+    low, high = (0, low) if high is None else (low, high)
+    return randint(low, high, input.shape, dtype=input.dtype if dtype is None else dtype, device=device,
+                   requires_grad=requires_grad)
 
 
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, dtype: Any = None,

@@ -12,7 +12,7 @@ import numpy as np
 
 from .autograd import is_grad_enabled, stepped
 from .device import on_cpu
-from .errors import AttributeMistake
+from .errors import AttributeMistake, RangeError, ShapeError
 from .moved import moved_names
 
 if TYPE_CHECKING:
@@ -109,6 +109,17 @@ class TensorMethods:
 
     def clamp_(self: Any, min: Any = None, max: Any = None) -> Tensor:
         return changed(self, "clamp_", F.clamp, min, max)
+
+    def nan_to_num_(self: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Tensor:
+        return changed(self, "nan_to_num_", F.nan_to_num, nan, posinf, neginf)
+
+    def fill_diagonal_(self: Any, fill_value: Any, wrap: bool = False) -> Tensor:
+        if self.ndim < 2 or (self.ndim > 2 and len(set(self.shape)) > 1):
+            raise ShapeError(who="fill_diagonal_", expected="a matrix, or more axes of one length", got=self.shape)
+        mask = np.zeros(self.shape, bool)
+        if mask.size:
+            np.fill_diagonal(mask, True, wrap=wrap)
+        return changed(self, "fill_diagonal_", F.masked_fill, mask, fill_value)
 
     def masked_fill_(self: Any, mask: Any, value: Any) -> Tensor:
         return changed(self, "masked_fill_", F.masked_fill, mask, value)
@@ -275,6 +286,29 @@ class TensorMethods:
 
     # ---- copies and types ------------------------------------------------------------------------
     def clone(self: Any) -> Tensor: return F.clone(self)
+    def is_complex(self: Any) -> bool: return False
+    def get_device(self: Any) -> int: return -1             # PyTorch's answer for the CPU
+
+    def is_nonzero(self: Any) -> bool:
+        if self.numel() != 1:
+            raise ShapeError(who="is_nonzero", expected="one element", got=f"shape {self.shape}")
+        return bool(self.item() != 0)
+
+    def unfold(self: Any, dimension: int, size: int, step: int) -> Tensor:
+        """Windows of a length along a dimension, each `step` further, as a new last dimension."""
+        who, n = "unfold", self.shape[dimension] if -self.ndim <= dimension < self.ndim else -1
+        if n < 0:
+            raise RangeError(f"dimension {dimension} does not exist", who=who,
+                             expected=f"{-self.ndim} <= dimension < {self.ndim}")
+        if not 0 <= size <= n:
+            raise RangeError(who=who, expected=f"0 <= size <= {n}", got=size)
+        if step < 1:
+            raise RangeError(who=who, expected="step >= 1", got=step)
+        d, count = dimension % self.ndim, (n - size) // step + 1
+        places: Any = (np.arange(count)[:, None] * step + np.arange(size)).reshape(-1)
+        windows = F.index_select(self, d, places).reshape(*self.shape[:d], count, size, *self.shape[d + 1:])
+        return F.movedim(windows, d + 1, -1)
+
     def contiguous(self: Any) -> Tensor: return F.contiguous(self)
     def to(self: Any, *args: Any, **options: Any) -> Tensor: return F.to(self, *args, **options)
     def cpu(self: Any) -> Tensor: return self
@@ -284,6 +318,7 @@ class TensorMethods:
         on_cpu("cuda", "cuda")
         return self
 
+    def type(self: Any, dtype: Any) -> Tensor: return F.to(self, dtype)
     def type_as(self: Any, other: Any) -> Tensor: return F.to(self, other.dtype)
     def float(self: Any) -> Tensor: return F.to(self, np.float32)
     def double(self: Any) -> Tensor: return F.to(self, np.float64)
@@ -618,11 +653,11 @@ THE_FUNCTIONS = """
 ABSENT = """
     H addbmm_ addmm_ addmv_ addr_ append apply_ as_numpy as_strided asnumpy astype baddbmm_ bfloat16
     cauchy_ cdouble cfloat cholesky conj copy det dot_product exponential_ fill geometric_ half imag
-    inverse is_complex is_cpu is_pinned is_quantized is_sparse len length log_normal_ logdet lstsq
-    mH map_ matrix_exp matrix_power pin_memory pinverse plot qr real record_stream
-    register_backward_hook resize_ resize_as_ set_ share_memory_ slogdet solve squeeze_ step stft
-    storage sum_ svd swapaxes_ swapdims_ t_ to_dense to_numpy to_sparse transpose_ type unsqueeze_
-    untyped_storage zero_grad
+    inverse is_cpu is_pinned is_quantized is_sparse len length log_normal_ logdet lstsq mH map_
+    matrix_exp matrix_power pin_memory pinverse plot qr real record_stream register_backward_hook
+    resize_ resize_as_ set_ share_memory_ slogdet solve squeeze_ step stft storage sum_ svd
+    swapaxes_ swapdims_ t_ to_dense to_numpy to_sparse transpose_ unsqueeze_ untyped_storage
+    zero_grad
 """
 
 

@@ -68,11 +68,9 @@ OF_PYTORCH = {
     "to_empty": "Layers are made with their weights: leave it out.",
     "squeeze_ unsqueeze_ t_ transpose_ swapaxes_ swapdims_": "Use x = x.{_}(...), which copies nothing.",
     "resize_ resize_as_ set_ as_strided": "Use x.reshape(...).",
-    "type": "Use x.dtype, x.to('float64'), x.float(), x.long().",
     "storage untyped_storage": "The memory is x.data, a NumPy array.",
     "is_cpu": "Always: there is the CPU alone.",
     "is_sparse is_quantized to_sparse to_dense": "All tensors are dense.",
-    "is_complex": "Never: tensors hold real numbers.",
     "apply_ map_": "Use nn.tensor(np.vectorize(f)(x.numpy())), or a function of nn.",
     "channels_last contiguous_format preserve_format": "Images are (N, C, H, W): leave it out.",
     "ASGD Adadelta Adafactor Adagrad Adamax LBFGS Muon NAdam RAdam RMSprop Rprop SparseAdam":

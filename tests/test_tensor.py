@@ -208,7 +208,7 @@ ARGUMENTS = {
     "masked_fill": (nn.eye(4) > 0, 7.0), "to": (np.float32,), "clamp": (0.3, 0.7), "clip": (0.3, 0.7),
 }
 # of other arguments, tested in other places
-ELSEWHERE = {"bmm", "dot", "mv", "where", "logical_and", "logical_or", "equal", "allclose",
+ELSEWHERE = {"unfold", "bmm", "dot", "mv", "where", "logical_and", "logical_or", "equal", "allclose",
              "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "polygamma"}
 
 
@@ -419,3 +419,51 @@ def test_a_class_that_forgets_to_call_init():
     # an error can be read that shows one among other things that it got
     with pytest.raises(nn.DTypeError, match=r"^to: expected .* got <tuple>"):
         nn.ones(1).to(1.0, lacking())
+
+
+def test_small_methods_of_pytorch():
+    x = nn.tensor([[1.0, float("nan")], [3.0, 4.0]])
+    assert x.type(nn.float64).dtype == np.float64 and x.get_device() == -1 and not x.is_complex()
+    assert x.clone().nan_to_num_(7.0).tolist() == [[1, 7], [3, 4]]
+    assert nn.zeros(4, 2).fill_diagonal_(5.0).tolist() == [[5, 0], [0, 5], [0, 0], [0, 0]]
+    assert nn.zeros(4, 2).fill_diagonal_(5.0, wrap=True).tolist() == [[5, 0], [0, 5], [0, 0], [5, 0]]
+    with pytest.raises(nn.ShapeError, match="fill_diagonal_: expected a matrix"):
+        nn.zeros(4).fill_diagonal_(1.0)
+    assert nn.tensor([2.0]).is_nonzero() and not nn.tensor(0).is_nonzero()
+    with pytest.raises(nn.ShapeError, match="is_nonzero: expected one element"):
+        x.is_nonzero()
+
+
+def test_unfold_takes_windows_along_a_dimension():
+    x = nn.tensor(np.arange(10.0).reshape(2, 5), requires_grad=True)
+    y = x.unfold(1, 3, 2)
+    assert y.tolist() == [[[0, 1, 2], [2, 3, 4]], [[5, 6, 7], [7, 8, 9]]]
+    assert x.unfold(0, 2, 1).shape == (1, 5, 2)
+    y.sum().backward()                              # the third column is in two windows
+    assert x.grad.tolist() == [[1, 1, 2, 1, 1]] * 2
+    for arguments, told in (((2, 1, 1), "dimension 2 does not exist"), ((1, 6, 1), "0 <= size <= 5"),
+                            ((1, 2, 0), "step >= 1")):
+        with pytest.raises(nn.RangeError, match=told):
+            x.unfold(*arguments)
+
+
+def test_functions_with_one_argument_less():
+    rows, columns = nn.where(nn.tensor([[True, False], [True, True]]))
+    assert rows.tolist() == [0, 1, 1] and columns.tolist() == [0, 0, 1]
+    with pytest.raises(nn.DTypeError, match="where: the argument is missing: other"):
+        nn.where(nn.tensor([True]), 1)
+    assert nn.repeat_interleave(nn.tensor([2, 0, 1])).tolist() == [0, 0, 2]
+    drawn = nn.randint_like(nn.zeros(50), 3, 5)
+    assert set(drawn.tolist()) == {3.0, 4.0} and drawn.dtype == np.float32
+    assert nn.LSTM(2, 3).flatten_parameters() is None
+
+
+def test_softmax_without_dim_is_pytorch_s_choice(monkeypatch):
+    for shape, dim in (((4,), 0), ((3, 4), 1), ((2, 3, 4), 0), ((2, 3, 4, 5), 1)):
+        x = nn.randn(*shape)
+        for layer, function in ((nn.Softmax, nn.softmax), (nn.LogSoftmax, nn.log_softmax),
+                                (nn.Softmin, nn.functional.softmin)):
+            monkeypatch.setattr(nn.errors, "_told", set())
+            with pytest.warns(nn.MistakeWarning, match=f"dim is not given, and {dim} is taken"):
+                got = layer()(x)
+            np.testing.assert_array_equal(got.numpy(), function(x, dim).numpy())

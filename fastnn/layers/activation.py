@@ -245,7 +245,7 @@ class Softmax(Module):
     tensor([[0.25, 0.25, 0.25, 0.25]])
     """
 
-    def __init__(self, dim: int = -1) -> None:
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 
@@ -264,7 +264,7 @@ class LogSoftmax(Module):
     tensor([[-1000.,     0.]])
     """
 
-    def __init__(self, dim: int = -1) -> None:
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 
@@ -488,7 +488,7 @@ class Softmin(Module):
     tensor([0.5, 0.5])
     """
 
-    def __init__(self, dim: int = -1) -> None:
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 

@@ -87,6 +87,9 @@ class Recurrent(Module):
                 text += f", {name}={getattr(self, name)!r}"
         return text
 
+    def flatten_parameters(self) -> None:
+        """Nothing, for PyTorch's sake: the kernels read the parameters where they are."""
+
 
 class LSTM(Recurrent):
     r"""Long short-term memory over a whole sequence in one call per layer and direction.

@@ -6,7 +6,7 @@ fastnn/reference/indexing.py are what runs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -168,8 +168,16 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     return by_index(INDEX_SELECT, input, index, axis("index_select", dim, input.ndim))
 
 
-def where(condition: Tensor, input: Any, other: Any) -> Tensor:
-    """Elements of input where the condition holds, else of other; all broadcast.
+_MISSING: Any = object()
+
+
+@overload
+def where(condition: Tensor) -> tuple[Tensor, ...]: ...
+@overload
+def where(condition: Tensor, input: Any, other: Any) -> Tensor: ...
+def where(condition: Tensor, input: Any = _MISSING, other: Any = _MISSING) -> Any:
+    """Elements of input where the condition holds, else of other; all broadcast. Of a condition
+    alone, the places where it holds: a tensor of indices for each dimension, to index with.
 
     Parameters
     ----------
@@ -195,6 +203,10 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     """
     if condition.__class__ is not Tensor:
         condition = tensor(condition)
+    if input is _MISSING or other is _MISSING:
+        if input is not other:
+            raise DTypeError("the argument is missing: other", who="where", expected="(condition, input, other)")
+        return tuple([wrapped(places.astype(np.int64)) for places in np.nonzero(np.atleast_1d(condition._data))])
     if isinstance(input, Tensor) and isinstance(other, Tensor):
         if input._data.dtype is other._data.dtype:  # the common cases, quickly
             return apply(WHERE, condition, input, other)

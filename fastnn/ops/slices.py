@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..autograd import apply
+from ..creation import arange
 from ..errors import RangeError, ShapeError
 from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor, wrapped
@@ -198,7 +199,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     return movedim(result, (-2, -1), (a, b))
 
 
-def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None,
+def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None,
                       **numpy: Unpack[Numpy]) -> Tensor:
     """Each element, or each slice along a dimension, several times in a row.
 
@@ -206,7 +207,8 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, ou
     ----------
     input : Tensor of any shape and dtype
     repeats : int, or Tensor of integers
-        How often each; a tensor has a number for each slice.
+        How often each; a tensor has a number for each slice. Given alone, in the place of input,
+        the result has the indices of the slices: [2, 1] gives [0, 0, 1].
     dim : int, optional
         None: the elements as one row.
     output_size : accepted for PyTorch's sake
@@ -226,6 +228,8 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, ou
     if numpy:
         return repeat_interleave(input, repeats, output_size=output_size,
                                  **renamed("repeat_interleave", numpy, dim=dim))
+    if repeats is None:                     # the numbers alone: of which place each copy is
+        input, repeats = arange(len(input)), input
     if dim is None:
         input, dim = reshape(input, -1), 0
     d = slice_axis("repeat_interleave", dim, input.ndim)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..autograd import apply
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, ShapeError, warn_once
 from ..kernels import kernel
 from ..moved import moved_names
 from ..op import Op, Refusal, Sample, register, seeded
@@ -92,8 +92,14 @@ def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None, **nump
 
 # ---- what the functions share --------------------------------------------------------------------
 def from_the_front(who: str, input: Any, dim: Any) -> int:
-    """dim counted from the front; an out-of-range one is left for the check to name."""
+    """dim counted from the front; an out-of-range one is left for the check to name. None is
+    PyTorch's choice of old: 0 for a number, a vector or three dimensions, else 1.
+    """
     ndim = getattr(input, "ndim", 1) or 1
+    if dim is None:
+        dim = 0 if ndim in (1, 3) else 1
+        warn_once(f"{who} without dim", f"{who}: dim is not given, and {dim} is taken; say which it is: dim=1 for "
+                  "scores (N, C), dim=-1 for the last.")
     try:
         dim = operator.index(dim)
     except TypeError:
