@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import DTypeError, RangeError, ShapeError
 from ..tensor import Tensor
 from .arithmetic import add, div, mul, sub
+from .checks import renamed
 from .clone import to
 from .join import cat
 from .reduce import cumsum, one_axis, sum
@@ -85,7 +86,8 @@ def gradient(input: Tensor, *, spacing: Any = None, dim: int | Sequence[int] | N
                   else along_steps(input, number(h), d, edge_order) for d, h in zip(dims, steps)])
 
 
-def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = -1) -> Tensor:
+def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = -1,
+              **numpy: Any) -> Tensor:
     r"""The integral of a sampled function along a dimension, by trapezoids between neighbours.
 
     .. math:: z = \sum_i \frac{y_i + y_{i + 1}}{2} (x_{i + 1} - x_i)
@@ -112,11 +114,12 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = 
     >>> nn.trapezoid(nn.tensor([1.0, 2.0, 4.0]), nn.tensor([0.0, 1.0, 3.0]))
     tensor(7.5)
     """
-    d, areas = trapezoids("trapezoid", y, x, dx, dim)
+    d, areas = trapezoids("trapezoid", y, x, dx, dim, numpy)
     return sum(areas, d)
 
 
-def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = -1) -> Tensor:
+def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = -1,
+                         **numpy: Any) -> Tensor:
     r"""`trapezoid` up to each element but the first.
 
     .. math:: z_k = \sum_{i \le k} \frac{y_i + y_{i + 1}}{2} (x_{i + 1} - x_i)
@@ -127,7 +130,7 @@ def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, 
     >>> nn.cumulative_trapezoid(nn.tensor([1.0, 2.0, 4.0]))
     tensor([1.5, 4.5])
     """
-    d, areas = trapezoids("cumulative_trapezoid", y, x, dx, dim)
+    d, areas = trapezoids("cumulative_trapezoid", y, x, dx, dim, numpy)
     return cumsum(areas, d)
 
 
@@ -179,8 +182,10 @@ def along_positions(x: Tensor, positions: Tensor, d: int, order: int) -> Tensor:
     return cat([first, inner, last], d)
 
 
-def trapezoids(who: str, y: Tensor, x: Tensor | None, dx: Any, dim: int) -> tuple[int, Tensor]:
+def trapezoids(who: str, y: Tensor, x: Tensor | None, dx: Any, dim: int, numpy: Any) -> tuple[int, Tensor]:
     """The dimension, and the area under each two neighbours."""
+    if numpy:
+        dim = renamed(who, numpy, dim=0 if dim == -1 else dim)["dim"]
     if x is not None and dx is not None:
         raise RangeError(who=who, expected="x or dx", got="both")
     if any(t.dtype.kind == "b" for t in (y, x) if t is not None):
