@@ -22,7 +22,7 @@ __all__ = ["cumulative_trapezoid", "gradient", "trapezoid", "trapz"]
 
 
 def gradient(input: Tensor, *, spacing: Any = None, dim: int | Sequence[int] | None = None,
-             edge_order: int = 1) -> tuple[Tensor, ...]:
+             edge_order: int = 1, **numpy: Any) -> tuple[Tensor, ...]:
     r"""The derivative of a sampled function along each dimension, by differences of neighbours.
 
     .. math:: g_i = \frac{x_{i + 1} - x_{i - 1}}{2 h}, \qquad
@@ -64,6 +64,8 @@ def gradient(input: Tensor, *, spacing: Any = None, dim: int | Sequence[int] | N
     (tensor([0., 2., 6.]),)
     """
     who = "gradient"
+    if numpy:
+        dim = renamed(who, numpy, dim=dim)["dim"]
     if input.dtype.kind == "b" or input.dtype == np.uint8:
         raise DTypeError(who=who, expected="floating-point numbers or signed integers", got=str(input.dtype),
                          hint="Convert it with .float().")
