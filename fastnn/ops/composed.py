@@ -51,17 +51,6 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     return multiple_added("addcmul", input, mul, tensor1, tensor2, value)
 
 
-def multiple_added(who: str, input: Tensor, op: Any, a: Tensor, b: Tensor, value: float) -> Tensor:
-    """input + op(value a, b), in the order of PyTorch; of integers, where no order matters,
-    input + value op(a, b).
-    """
-    if isinstance(value, (int, float, np.number)) and value != 1 and all(isinstance(t, Tensor) for t in (a, b)):
-        dtype = common_dtype(who, a._data, b._data)
-        if dtype.kind == "f":                       # value in the type of the product
-            return add(input, op(mul(cast(who, a, dtype), value), b))
-    return add(input, op(a, b), alpha=value)
-
-
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     r"""input plus a multiple of a quotient.
 
@@ -408,6 +397,17 @@ def softmin(input: Tensor, dim: int | None = None, dtype: Any = None, **numpy: U
 
 
 # ---- what the functions share --------------------------------------------------------------------
+def multiple_added(who: str, input: Tensor, op: Any, a: Tensor, b: Tensor, value: float) -> Tensor:
+    """input + op(value a, b), in the order of PyTorch; of integers, where no order matters,
+    input + value op(a, b).
+    """
+    if isinstance(value, (int, float, np.number)) and value != 1 and all(isinstance(t, Tensor) for t in (a, b)):
+        dtype = common_dtype(who, a._data, b._data)
+        if dtype.kind == "f":                       # value in the type of the product
+            return add(input, op(mul(cast(who, a, dtype), value), b))
+    return add(input, op(a, b), alpha=value)
+
+
 def largest_and_rest(who: str, input: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
     """The larger of two, and the smaller less that, from 0 down."""
     for t in (input, other):

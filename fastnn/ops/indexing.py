@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["gather", "getitem", "index_select", "masked_fill", "one_hot", "take_along_dim", "where"]
 
+_MISSING: Any = object()
+
 
 def getitem(input: Tensor, key: Any) -> Tensor:
     r"""input[key], with PyTorch's rules: numbers, slices, None and ... take a view; then arrays
@@ -166,9 +168,6 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if input.ndim == 0:                             # a number counts as a row of one
         return reshape(index_select(reshape(input, 1), dim, index), ())
     return by_index(INDEX_SELECT, input, index, axis("index_select", dim, input.ndim))
-
-
-_MISSING: Any = object()
 
 
 @overload

@@ -202,16 +202,6 @@ def atleast_1d(*tensors: Tensor) -> Any:
     return tuple([atleast_1d(t) for t in each(tensors, "atleast_1d")])
 
 
-def each(tensors: tuple[Any, ...], who: str) -> tuple[Any, ...]:
-    """Several tensors that were given one by one or as one list; a list in a list is none."""
-    given = tuple(tensors[0]) if len(tensors) == 1 else tensors
-    for i, t in enumerate(given):
-        if isinstance(t, (tuple, list)):
-            raise DTypeError(who=who, expected=f"tensor {i} as a tensor", got=type(t).__name__,
-                             hint="Wrap it in nn.tensor(...).")
-    return given
-
-
 def atleast_2d(*tensors: Tensor) -> Any:
     """With at least two dimensions: a vector becomes a row. Parameters, errors and cost: as
     `atleast_1d`.
@@ -268,6 +258,16 @@ def is_floating_point(input: Tensor) -> bool:
     (True, False)
     """
     return input.is_floating_point()
+
+
+def each(tensors: tuple[Any, ...], who: str) -> tuple[Any, ...]:
+    """Several tensors that were given one by one or as one list; a list in a list is none."""
+    given = tuple(tensors[0]) if len(tensors) == 1 else tensors
+    for i, t in enumerate(given):
+        if isinstance(t, (tuple, list)):
+            raise DTypeError(who=who, expected=f"tensor {i} as a tensor", got=type(t).__name__,
+                             hint="Wrap it in nn.tensor(...).")
+    return given
 
 
 # ---- the record ----------------------------------------------------------------------------------

@@ -242,13 +242,6 @@ def xlog1py(input: Any, other: Any) -> Tensor:
 
 
 # ---- the parts of a number -----------------------------------------------------------------------
-class Parts(NamedTuple):
-    """What frexp returns."""
-
-    mantissa: Tensor
-    exponent: Tensor
-
-
 def frexp(input: Tensor) -> Parts:
     r"""The mantissa, from 0.5 to 1, and the exponent of each element.
 
@@ -278,6 +271,13 @@ multigammaln = mvlgamma
 
 
 # ---- checks --------------------------------------------------------------------------------------
+class Parts(NamedTuple):
+    """What frexp returns."""
+
+    mantissa: Tensor
+    exponent: Tensor
+
+
 def order_of(who: str, name: str, n: Any, least: int, most: float = math.inf) -> int:
     """n as a whole number from `least` to `most`."""
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)):

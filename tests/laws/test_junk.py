@@ -45,6 +45,8 @@ def likely(r, name, annotation, floats):
     """Something that may well be right, by the annotation of the argument."""
     if "Sequence[Tensor]" in annotation or name in ("tensors", "params", "weights"):
         return [nn.tensor(tensor(r)) for _ in range(r.randint(0, 3))]
+    if name == "cutoffs":
+        return [1, 2]
     if "size" in name or name in ("stride", "padding", "dilation", "groups"):
         return r.randint(1, 3)
     if "Tensor" in annotation or annotation == "Any":
@@ -240,7 +242,9 @@ def test_labels_and_indices_of_every_integer_type(dtype):
     x, wanted = nn.tensor(np.arange(12, dtype=np.float32).reshape(3, 4)), np.array([0, 1, 3])
     loss = nn.CrossEntropyLoss(ignore_index=-1)
     for call in (lambda i: loss(x, i), lambda i: F.nll_loss(x, i), lambda i: F.embedding(i, nn.eye(5)),
-                 lambda i: F.index_select(x, 1, i), lambda i: x[0, i], F.one_hot,
+                 lambda i: F.index_select(x, 1, i), F.one_hot,
+                 # uint8 would be a mask in PyTorch
+                 lambda i: x[0, i.long() if i.dtype == np.uint8 else i],
                  lambda i: F.gather(x, 1, F.reshape(i, 3, 1))):
         for make in (nn.tensor, np.asarray):
             if call is F.one_hot or make is nn.tensor:

@@ -55,7 +55,7 @@ WITH_DIM = {
 # Aliases; which need more dimensions, or have dims that are sizes; and which take one of these here
 # and not there.
 OTHERS = {"concat", "concatenate", "rot90", "split_with_sizes", "tensordot", "tile", "take_along_dim",
-          "unique_consecutive"}
+          "unique_consecutive", "cumulative_trapezoid", "gradient", "trapezoid", "trapz"}
 
 
 def test_every_function_with_a_dim_is_here():

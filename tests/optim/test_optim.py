@@ -262,7 +262,7 @@ MISTAKES = [
     (lambda: nn.optim.SGD(5), nn.DTypeError, "iterable of parameters.*int"),
     (lambda: nn.optim.SGD({"w": nn.Parameter([1.0])}), nn.DTypeError, "got dict"),
     (lambda: nn.optim.SGD([{"params": None}]), nn.DTypeError, "NoneType"),
-    (lambda: nn.optim.SGD(nn.Linear(1, 1).named_parameters()), nn.DTypeError, "tuple"),
+    (lambda: nn.optim.SGD([(1, nn.Parameter([1.0]))]), nn.DTypeError, "tuple"),
     (lambda: nn.optim.SGD([{"parameters": [nn.Parameter([1.0])]}]), nn.DTypeError, "group.*parameters"),
     (lambda: nn.optim.SGD([nn.Parameter([1.0]) * 2]), nn.DTypeError, "result of an op"),
     (lambda: nn.optim.clip_grad_norm_([nn.Parameter([1.0])], -1), nn.RangeError, "max_norm"),
