@@ -50,6 +50,7 @@ __all__ = [
            "log10_",
            "log_",
            "logit_",
+           "nan_to_num_",
            "neg_",
            "negative_",
            "rad2deg_",
@@ -111,6 +112,7 @@ log1p_ = Tensor.log1p_
 log2_ = Tensor.log2_
 log_ = Tensor.log_
 logit_ = Tensor.logit_
+nan_to_num_ = Tensor.nan_to_num_
 neg_ = Tensor.neg_
 negative_ = Tensor.negative_
 rad2deg_ = Tensor.rad2deg_

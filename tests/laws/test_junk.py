@@ -45,8 +45,8 @@ def likely(r, name, annotation, floats):
     """Something that may well be right, by the annotation of the argument."""
     if "Sequence[Tensor]" in annotation or name in ("tensors", "params", "weights"):
         return [nn.tensor(tensor(r)) for _ in range(r.randint(0, 3))]
-    if name == "cutoffs":
-        return [1, 2]
+    if name in ("cutoffs", "n_classes"):            # of AdaptiveLogSoftmaxWithLoss
+        return [1, 2] if name == "cutoffs" else 3
     if "size" in name or name in ("stride", "padding", "dilation", "groups"):
         return r.randint(1, 3)
     if "Tensor" in annotation or annotation == "Any":
