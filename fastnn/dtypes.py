@@ -30,7 +30,7 @@ def finfo(dtype: Any = float32) -> np.finfo[Any]:
     dtype : a floating-point type, its name, or a tensor; DTypeError for another
 
     >>> import fastnn as nn
-    >>> nn.finfo(nn.float32).eps < 1e-6
+    >>> nn.finfo(nn.float32).eps.item() < 1e-6
     True
     """
     try:

@@ -149,9 +149,10 @@ class UninitializedBuffer(_Unshaped, Tensor):
 
 def forget_shape(t: Any) -> None:
     """Take back what `materialize` did, where the first call was refused after all."""
+    lazy: Any = t                                   # a name without a type: its class changes
     kind, dtype = UninitializedParameter if isinstance(t, Parameter) else UninitializedBuffer, t.dtype
-    t.__class__, t._base = kind, dtype
-    del t._data
+    lazy.__class__, lazy._base = kind, dtype
+    del lazy._data
 
 
 def is_lazy(t: Any) -> bool:

@@ -2,7 +2,7 @@
 
 >>> import fastnn as nn
 >>> nn.special.expit(nn.tensor([0.0]))
-tensor([0.5000])
+tensor([0.5])
 """
 
 from .functional import (

@@ -381,8 +381,8 @@ METHOD_ONLY = {
     "repeat",
     "view",
 }
-RANDOM = {"randn", "rand", "randn_like", "rand_like", "randint", "empty", "empty_like", "normal", "bernoulli",
-          "multinomial", "new_empty", "nn.functional.fractional_max_pool2d"}
+RANDOM = {"randn", "rand", "randn_like", "rand_like", "randint", "randint_like", "empty", "empty_like", "normal",
+          "bernoulli", "multinomial", "new_empty", "nn.functional.fractional_max_pool2d"}
 DROPOUT = {"nn.functional.dropout", "nn.functional.dropout1d", "nn.functional.dropout2d", "nn.functional.dropout3d"}
 RANDOM_IN_TRAINING = {"nn.functional.rrelu", "nn.functional.alpha_dropout", "nn.functional.feature_alpha_dropout"}
 OTHER_MEANING = {"unfold"}  # torch.Tensor.unfold is not nn.functional.unfold

@@ -230,7 +230,7 @@ def nextafter(input: Tensor, other: Tensor) -> Tensor:
 
     >>> import fastnn as nn
     >>> nn.nextafter(nn.tensor([1.0]), nn.tensor([2.0])) - 1 == nn.finfo("float32").eps
-    tensor([True])
+    tensor([ True])
     """
     need_float("nextafter", input=input._data, other=other._data)
     a, b = broadcast_tensors(input, other)

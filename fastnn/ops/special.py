@@ -99,7 +99,7 @@ def ndtr(input: Tensor) -> Tensor:
 
     >>> import fastnn as nn
     >>> nn.ndtr(nn.tensor([0.0, -9.0], dtype=nn.float64))
-    tensor([5.000e-01, 1.129e-19], dtype=float64)
+    tensor([5.0000e-01, 1.1286e-19], dtype=float64)
     """
     return mul(erfc(mul(input, -math.sqrt(0.5))), 0.5)
 
@@ -114,7 +114,7 @@ def log_ndtr(input: Tensor) -> Tensor:
 
     >>> import fastnn as nn
     >>> nn.log_ndtr(nn.tensor([0.0, -100.0]))
-    tensor([-6.931e-01, -5.006e+03])
+    tensor([-6.9315e-01, -5.0055e+03])
     """
     return of_one(LOG_NDTR, input)
 

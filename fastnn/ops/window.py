@@ -89,7 +89,7 @@ def named_padding(who: str, padding: str, window: tuple[int, ...], stride: tuple
         raise RangeError(who=who, expected=f"padding as {numbers}, 'same' or 'valid'", got=repr(padding))
     if any(s != 1 for s in stride):
         raise RangeError("padding='same' needs stride 1", who=who,
-                         got=f"stride={stride if len(stride) > 1 else stride[0]}", hint="Give the padding as numbers.")
+                         got=f"stride={stride if len(stride) != 1 else stride[0]}", hint="Give the padding as numbers.")
     if len(window) != len(stride):                  # of weights that the check refuses
         return ((0, 0),) * len(stride)
     totals = [d * (k - 1) for k, d in zip(window, dilation)]
