@@ -299,7 +299,9 @@ def _larger_beside_zeros(op: Op, sample: Sample, dtype: Any) -> float:
     for k, a in enumerate(arrays):
         if not is_floating(a) or a.size == 0:
             continue
-        large = [np.maximum(b, 0) if i != k and is_floating(b) else b for i, b in enumerate(arrays)]
+        # of its own dtype: NumPy before 2.0 makes float64 of a float32 without dimensions
+        large = [np.asarray(np.maximum(b, 0), b.dtype) if i != k and is_floating(b) else b
+                 for i, b in enumerate(arrays)]
         large[k] = a.copy()
         large[k].flat[a.size // 2 + 1 if a.size > 2 else 0] = FAR_LARGER
         rest = tuple(large[len(plain):])
