@@ -15,7 +15,7 @@ from ..errors import DTypeError, NonFiniteError, RangeError
 from ..guard import guard_all
 from ..kernels import compiled
 from ..reference import optim as reference
-from ..tensor import Tensor, wrapped
+from ..tensor import Tensor
 from .rule import on_kernels
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
@@ -25,7 +25,7 @@ LARGEST = {np.dtype(dtype).char: float(np.finfo(dtype).max) for dtype in (np.flo
 
 
 def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float, norm_type: float = 2.0,
-                    error_if_nonfinite: bool = False, foreach: bool | None = None) -> Tensor:
+                    error_if_nonfinite: bool = False, foreach: bool | None = None) -> float:
     r"""Scale all gradients down by one factor when their common norm is above max_norm.
 
     .. math:: |g| = \sqrt{\sum_{p} \sum_i g_{p,i}^2} \qquad
@@ -45,8 +45,7 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float, norm
 
     Returns
     -------
-    Tensor without dimensions, float64 : |g| as it was before; right from the smallest to the
-    largest numbers of the dtypes.
+    float : |g| as it was before; right from the smallest to the largest numbers of the dtypes.
 
     Raises
     ------
@@ -69,7 +68,7 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float, norm
     >>> import fastnn as nn
     >>> p = nn.Parameter([3.0, 4.0]); (p * p).sum().backward()
     >>> nn.optim.clip_grad_norm_([p], 1.0), p.grad
-    (tensor(10., dtype=float64), tensor([0.6, 0.8]))
+    (10.0, tensor([0.6, 0.8]))
     """
     limit = _limit("clip_grad_norm_", "max_norm", max_norm)
     by_dtype = [gs for gs in _gradients("clip_grad_norm_", parameters) if gs]
@@ -90,7 +89,7 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float, norm
     if not total <= limit:                          # a NaN goes to all of them
         for gs in by_dtype:
             _scale(scale_all, gs, limit / norm, -power)
-    return wrapped(np.asarray(total))
+    return total
 
 
 def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:
