@@ -6,7 +6,6 @@ given as zeros(2, 3) or as zeros((2, 3)); anything but whole numbers of at least
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from .autograd import stepped
 from .device import on_cpu
 from .errors import DTypeError, RangeError, ShapeError
 from .random import generator
-from .tensor import Tensor, dtype_of, number_of, tensor, wrapped
+from .tensor import Tensor, dtype_of, number_of, shape_of, tensor, wrapped
 
 __all__ = ["arange", "bernoulli", "empty", "empty_like", "eye", "full", "full_like", "linspace", "logspace",
            "multinomial", "normal", "ones", "ones_like", "rand", "rand_like", "randint", "randint_like", "randn",
@@ -32,7 +31,7 @@ def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, devi
             [0., 0., 0.]])
     """
     on_cpu("zeros", device)
-    return wrapped(arrays.full(_shape("zeros", size), 0, dtype_of("zeros", dtype)), requires_grad)
+    return wrapped(arrays.full(shape_of("zeros", size), 0, dtype_of("zeros", dtype)), requires_grad)
 
 
 def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
@@ -43,7 +42,7 @@ def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, devic
     tensor([1, 1, 1])
     """
     on_cpu("ones", device)
-    return wrapped(arrays.full(_shape("ones", size), 1, dtype_of("ones", dtype)), requires_grad)
+    return wrapped(arrays.full(shape_of("ones", size), 1, dtype_of("ones", dtype)), requires_grad)
 
 
 def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
@@ -54,7 +53,7 @@ def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, devi
     tensor([5., 5.])
     """
     on_cpu("empty", device)
-    return wrapped(arrays.empty(_shape("empty", size), dtype_of("empty", dtype)), requires_grad)
+    return wrapped(arrays.empty(shape_of("empty", size), dtype_of("empty", dtype)), requires_grad)
 
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
@@ -72,7 +71,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool =
     on_cpu("full", device)
     if dtype is None:
         dtype = _dtype_of_number(fill_value)
-    return _filled("full", _shape("full", (size,)), fill_value, dtype, requires_grad)
+    return _filled("full", shape_of("full", (size,)), fill_value, dtype, requires_grad)
 
 
 def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
@@ -131,7 +130,7 @@ def eye(n: int, m: int | None = None, *, dtype: Any = np.float32,
             [0., 1.]])
     """
     on_cpu("eye", device)
-    shape = _shape("eye", (n, n if m is None else m))
+    shape = shape_of("eye", (n, n if m is None else m))
     return wrapped(arrays.copied(np.eye(*shape, dtype=dtype_of("eye", dtype))), requires_grad)
 
 
@@ -234,7 +233,7 @@ def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, devic
     True
     """
     on_cpu("rand", device)
-    values = arrays.empty(_shape("rand", size), _floating("rand", dtype))
+    values = arrays.empty(shape_of("rand", size), _floating("rand", dtype))
     if not arrays.is_meta(values):
         generator().random(dtype=values.dtype, out=values)
     return wrapped(values, requires_grad)
@@ -249,7 +248,7 @@ def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, devi
     tensor(1.)
     """
     on_cpu("randn", device)
-    values = arrays.empty(_shape("randn", size), _floating("randn", dtype))
+    values = arrays.empty(shape_of("randn", size), _floating("randn", dtype))
     if not arrays.is_meta(values):
         generator().standard_normal(dtype=values.dtype, out=values)
     return wrapped(values, requires_grad)
@@ -291,7 +290,7 @@ def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = np.int
             raise RangeError(who="randint", expected="randint(0, 2, size) for booleans", got=(low, high))
         number_of("randint", number, new)
     drawn = np.uint64 if new == np.uint64 else np.int64     # PyTorch's floats are whole numbers too
-    numbers = generator().integers(low, high, _shape("randint", (size,)), drawn)
+    numbers = generator().integers(low, high, shape_of("randint", (size,)), drawn)
     return wrapped(numbers.astype(new, copy=False), requires_grad)
 
 
@@ -327,7 +326,7 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, dtype: Any = No
     spread = np.asarray(getattr(std, "_data", std))
     if not (spread >= 0).all():
         raise RangeError(who="normal", expected="std >= 0", got=float(spread.min()))
-    shape = np.broadcast_shapes(*[x.shape for x in given]) if size is None else _shape("normal", (size,))
+    shape = np.broadcast_shapes(*[x.shape for x in given]) if size is None else shape_of("normal", (size,))
     dtype = _floating("normal", dtype if dtype is not None else given[0].dtype if given else np.float32)
     values = generator().standard_normal(shape, dtype=dtype.type)
     result = stepped("normal", np.asarray(values * spread + getattr(mean, "_data", mean), dtype), mean, std)
@@ -399,22 +398,7 @@ def randperm(n: int) -> Tensor:
     >>> nn.randperm(5).sum()
     tensor(10)
     """
-    return wrapped(generator().permutation(_shape("randperm", (n,))[0]))
-
-
-def _shape(who: str, size: tuple[Any, ...]) -> tuple[int, ...]:
-    """zeros(2, 3) and zeros((2, 3)) alike."""
-    if len(size) == 1 and isinstance(size[0], (tuple, list)):
-        size = tuple(size[0])
-    try:
-        shape = tuple(n.__index__() for n in size)
-    except AttributeError:
-        shape = (-1,)
-    if any(n < 0 for n in shape):
-        raise ShapeError(who=who, expected="sizes as whole numbers of at least 0", got=size)
-    if math.prod(shape) > arrays.MOST:
-        raise ShapeError("the tensor would be larger than any memory", who=who, got=shape)
-    return shape
+    return wrapped(generator().permutation(shape_of("randperm", (n,))[0]))
 
 
 def _spaced(who: str, start: Any, end: Any, steps: int, dtype: Any) -> np.ndarray:
@@ -422,7 +406,7 @@ def _spaced(who: str, start: Any, end: Any, steps: int, dtype: Any) -> np.ndarra
     first, last = float(start), float(end)
     if dtype_of(who, dtype).kind in "iu":
         first, last = float(int(first)), float(int(last))           # fractions are cut off first
-    i = np.arange(_shape(who, (steps,))[0], dtype=np.float64)
+    i = np.arange(shape_of(who, (steps,))[0], dtype=np.float64)
     step = (last - first) / max(i.size - 1, 1)
     # from the nearer end, so that both are exact
     return np.where(i < i.size // 2, first + step * i, last - step * (i.size - 1 - i)) if i.size != 1 else i + first
@@ -431,7 +415,7 @@ def _spaced(who: str, start: Any, end: Any, steps: int, dtype: Any) -> np.ndarra
 def _triangle(who: str, size: Any, offset: Any, upper: bool, dtype: Any, device: Any) -> Tensor:
     """The rows and the columns of a triangle's elements."""
     on_cpu(who, device)
-    rows, columns = _shape(who, size)
+    rows, columns = shape_of(who, size)
     new, offset = dtype_of(who, dtype), _whole(who, offset)
     if new not in (np.int32, np.int64):
         raise DTypeError(who=who, expected="int32 or int64", got=str(new))

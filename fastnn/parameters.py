@@ -8,9 +8,9 @@ import numpy as np
 
 from . import arrays
 from .device import destination, on_cpu
-from .errors import GraphError
+from .errors import DTypeError, GraphError
 from .guard import named
-from .tensor import Parameter, Tensor, dtype_of, tensor
+from .tensor import Parameter, Tensor, dtype_of, need_fractions, shape_of, tensor
 
 __all__ = ["Buffer", "UninitializedBuffer", "UninitializedParameter", "forget_shape", "is_lazy"]
 
@@ -50,29 +50,44 @@ class _Unshaped:
 
     def __init__(self: Any, requires_grad: bool, *, device: Any = None, dtype: Any = None) -> None:
         on_cpu(type(self).__name__, device)
+        if not isinstance(requires_grad, (bool, np.bool_)):
+            raise DTypeError(who=type(self).__name__, expected="requires_grad as a bool", got=repr(requires_grad))
         dtype = np.dtype(np.float32) if dtype is None else dtype_of(type(self).__name__, dtype)
         Tensor.__init__(self, np.empty(0, dtype), requires_grad)
         self._base = dtype
         del self._data
 
+    @named
     def materialize(self: Any, shape: tuple[int, ...], device: Any = None, dtype: Any = None) -> None:
         """Give it a shape, and with that memory; from now on it is like any other."""
         on_cpu("materialize", device)
-        self.data = arrays.empty(tuple(shape), self.dtype if dtype is None else dtype_of("materialize", dtype))
+        dtype = self._of_dtype("materialize", dtype)
+        self.data = arrays.empty(shape_of("materialize", (shape,)), dtype)
         self.__class__ = self._becomes
 
+    @named
     def to(self: Any, *args: Any, dtype: Any = None, device: Any = None, **accepted: Any) -> Any:
         """Itself, from now on of another dtype: there are no values yet."""
         dtype = destination("to", args, dtype, device)
-        self._base = self._base if dtype is None else dtype_of("to", dtype)
+        self._base = self._of_dtype("to", dtype)
         return self
+
+    def _of_dtype(self: Any, who: str, dtype: Any) -> np.dtype:
+        """This dtype, or the one that it has; DTypeError if it could have no gradient."""
+        found: np.dtype = self._base if dtype is None else dtype_of(who, dtype)
+        if self._requires_grad:
+            need_fractions(who, found)
+        return found
 
     def detach(self: Any) -> Any:
         """Itself: there are no values yet."""
         return self
 
+    @named
     def requires_grad_(self: Any, requires_grad: bool = True) -> Any:
         """Require a gradient once there is a shape, or not; in place, returns self."""
+        if requires_grad:
+            need_fractions("requires_grad_", self.dtype)
         self._requires_grad = bool(requires_grad)
         return self
 
@@ -128,6 +143,7 @@ class UninitializedParameter(_Unshaped, Parameter):
     __slots__ = ()
     _becomes = Parameter
 
+    @named
     def __init__(self, requires_grad: bool = True, *, device: Any = None, dtype: Any = None) -> None:
         super().__init__(requires_grad, device=device, dtype=dtype)
 
@@ -143,6 +159,7 @@ class UninitializedBuffer(_Unshaped, Tensor):
     __slots__ = ()
     _becomes = Tensor
 
+    @named
     def __init__(self, requires_grad: bool = False, *, device: Any = None, dtype: Any = None) -> None:
         super().__init__(requires_grad, device=device, dtype=dtype)
 
@@ -150,9 +167,10 @@ class UninitializedBuffer(_Unshaped, Tensor):
 def forget_shape(t: Any) -> None:
     """Take back what `materialize` did, where the first call was refused after all."""
     lazy: Any = t                                   # a name without a type: its class changes
-    kind, dtype = UninitializedParameter if isinstance(t, Parameter) else UninitializedBuffer, t.dtype
-    lazy.__class__, lazy._base = kind, dtype
-    del lazy._data
+    if not is_lazy(t):
+        kind, dtype = UninitializedParameter if isinstance(t, Parameter) else UninitializedBuffer, t.dtype
+        lazy.__class__, lazy._base = kind, dtype
+        del lazy._data
 
 
 def is_lazy(t: Any) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, overload
 import numpy as np
 
 from . import guard
-from .arrays import copied, restore_dtype, with_own_dtype
+from .arrays import MOST, copied, restore_dtype, with_own_dtype
 from .autograd import add_hook, backward, leave, may_write, renew, tape, write
 from .copies import copy_memory
 from .device import CPU, device, on_cpu
@@ -25,7 +25,7 @@ from .errors import DTypeError, GraphError, RangeError, ShapeError
 from .methods import TensorMethods
 
 __all__ = ["Parameter", "Tensor", "as_tensor", "asarray", "dtype_of", "from_dlpack", "from_numpy", "is_tensor",
-           "number_of", "tensor", "wrapped"]
+           "need_fractions", "number_of", "shape_of", "tensor", "wrapped"]
 
 _FLOAT32, _FLOAT64, _INT64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 _MOST = float(np.finfo(np.float32).max)
@@ -99,7 +99,7 @@ class Tensor(TensorMethods):
     def data(self, value: Any) -> None:
         given = tensor(value)
         if self._requires_grad:
-            _need_fractions(type(self).__name__, given._data)
+            need_fractions(type(self).__name__, given.dtype)
         if len(self._version) > 1:
             leave(self)
         self._version[0] += 1                       # who saved the old array sees this
@@ -335,7 +335,7 @@ class Tensor(TensorMethods):
             raise GraphError("the result of an op cannot stop requiring a gradient", who="requires_grad_",
                              hint="Use detach().")
         if requires_grad:
-            _need_fractions("requires_grad_", self._data)
+            need_fractions("requires_grad_", self.dtype)
         self._requires_grad = bool(requires_grad)
         return self
 
@@ -534,7 +534,7 @@ def wrapped(array: np.ndarray, requires_grad: bool = False) -> Tensor:
     """
     result: Tensor = _new(Tensor)
     if requires_grad:
-        _need_fractions("tensor", array)
+        need_fractions("tensor", array.dtype)
     result._data = with_own_dtype(array)
     result._requires_grad = requires_grad
     result.grad = result.node = result._base = None
@@ -548,16 +548,16 @@ def _become(t: Tensor, given: Tensor, requires_grad: bool) -> None:
     with it.
     """
     if requires_grad:
-        _need_fractions(type(t).__name__, given._data)
+        need_fractions(type(t).__name__, given.dtype)
     t._data, t._version, t._requires_grad = given._data, given._version, bool(requires_grad)
     t.grad = t.node = t._base = None
     t.index = 0
 
 
-def _need_fractions(who: str, array: np.ndarray) -> None:
-    """DTypeError unless an array can have a gradient."""
-    if array.dtype.kind != "f":
-        raise DTypeError("only floating-point tensors can have a gradient", who=who, got=str(array.dtype),
+def need_fractions(who: str, dtype: np.dtype) -> None:
+    """DTypeError unless a tensor of this dtype can have a gradient."""
+    if dtype.kind != "f":
+        raise DTypeError("only floating-point tensors can have a gradient", who=who, got=str(dtype),
                          hint="Make it float32 or float64.")
 
 
@@ -766,6 +766,23 @@ def dtype_of(who: str, dtype: Any) -> np.dtype:
                          got=repr(dtype) if found is None or dtype is None else str(found))
     # in the machine's order of bytes, and NumPy's own object
     return np.dtype(found.str.lstrip("<>"))
+
+
+def shape_of(who: str, size: tuple[Any, ...]) -> tuple[int, ...]:
+    """The shape that a caller names so, zeros(2, 3) and zeros((2, 3)) alike; ShapeError if no
+    tensor can have it.
+    """
+    if len(size) == 1 and isinstance(size[0], (tuple, list)):
+        size = tuple(size[0])
+    try:
+        shape = tuple(n.__index__() for n in size)
+    except AttributeError:
+        shape = (-1,)
+    if any(n < 0 for n in shape):
+        raise ShapeError(who=who, expected="sizes as whole numbers of at least 0", got=size)
+    if math.prod(shape) > MOST:
+        raise ShapeError("the tensor would be larger than any memory", who=who, got=shape)
+    return shape
 
 
 def number_of(who: str, value: Any, dtype: np.dtype) -> Any:

@@ -6,9 +6,8 @@ the layer becomes an ordinary one, of the class without "Lazy".
 
 from __future__ import annotations
 
-import sys
+import threading
 from collections.abc import Callable, Mapping
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -27,104 +26,80 @@ __all__ = ["LazyBatchNorm1d", "LazyBatchNorm2d", "LazyConv1d", "LazyConv2d", "La
            "LazyConvTranspose2d", "LazyInstanceNorm1d", "LazyInstanceNorm2d", "LazyLinear"]
 
 
-CALL = Module._call.__code__
-
-
-class FirstCall:
-    """What the lazy layers of a model became in a call that may yet be refused, there or in any
-    layer behind them: then its input says nothing about their sizes.
-
-    It belongs to the outermost module that is being called, whose first success ends it.
-    """
-
-    def __init__(self, model: Module) -> None:
-        self.model, self.undo = model, list[Callable[[], None]]()
-        self.handle = model.register_forward_hook(self.accepted)
-        model.__dict__["_first_call"] = self
-
-    @staticmethod
-    def running() -> FirstCall | None:
-        """That of the outermost call from which this is called."""
-        model: Module | None = None
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
-            if frame.f_code is CALL:
-                model = frame.f_locals["self"]
-            frame = frame.f_back
-        if model is None:
-            return None
-        call: FirstCall | None = model.__dict__.get("_first_call")
-        return FirstCall(model) if call is None else call
-
-    def accepted(self, *_: Any) -> None:
-        """A forward hook: the sizes are right."""
-        self.handle.remove()
-        del self.model.__dict__["_first_call"]
-
-    def refused(self) -> None:
-        """The layers are lazy again, and the random numbers those that they were."""
-        self.accepted()
-        for take_back in reversed(self.undo):
-            take_back()
+# one thread at a time finds sizes; another one waits for them
+FIRST_CALL = threading.RLock()
 
 
 class _Lazy(Module):
-    """What all lazy layers share: the first call."""
+    """What all lazy layers share: the first call.
 
-    cls_to_become: type[Module]
+    If this layer's own forward refuses the input, it is lazy as before. What a layer behind it says
+    of the output changes nothing: the sizes stay, and a later error tells where they come from.
+    """
+
+    cls_to_become: Any                              # the ordinary class
 
     def has_uninitialized_params(self) -> bool:
         """Whether a parameter or buffer has no shape yet."""
-        return any(is_lazy(t) for t in (*self._parameters.values(), *self._buffers.values()))
+        return bool(self._without_shape())
 
     def initialize_parameters(self, input: Tensor) -> None:
         """Take the sizes from an input, and give shapes and values to what has none."""
-        self._begin(self._inputs_of(input))
+        with FIRST_CALL:
+            self._first_call(input, lambda: None)
 
-    def _begin(self, channels: int) -> Callable[[], None]:
-        """Become the ordinary layer of so many inputs; returns what takes all of it back."""
-        who, lazy, before, random = type(self).__name__, [], self.__dict__.copy(), random_state()
-        given = {}                                  # what has values already keeps them
+    def forward(self, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        layer: Any = self                           # whose class another thread may change
+        with FIRST_CALL:
+            if isinstance(layer, _Lazy):
+                y: Tensor = self._first_call(input, lambda: self.cls_to_become.forward(self, input, *args, **kwargs))
+                return y
+        y = layer.forward(input, *args, **kwargs)
+        return y
+
+    def _first_call(self, input: Tensor, use: Callable[[], Any]) -> Any:
+        """What `use` gives once the sizes are those of the input; if it fails, nothing changed."""
+        layer: Any = self
+        lazy, random = self._without_shape(), random_state()
+        try:
+            self._take_sizes(input, lazy)
+            y = use()
+        except BaseException:
+            self._resize(0)
+            for t in lazy.values():
+                forget_shape(t)
+            set_random_state(random)
+            raise
+        # last: until then, other threads come to the lock
+        layer.__class__ = self.cls_to_become
+        if lazy:
+            layer.__dict__["_first_input"] = input.shape
+        return y
+
+    def _without_shape(self) -> dict[str, Any]:
+        return {name: t for name, t in (*self._parameters.items(), *self._buffers.items()) if is_lazy(t)}
+
+    def _take_sizes(self, input: Tensor, lazy: dict[str, Any]) -> None:
+        """Become a layer for such an input, with values for what is lazy."""
+        channels, given = self._inputs_of(input), {}
         for name, shape in self._shapes(channels).items():
             t = getattr(self, name)
-            if is_lazy(t):
-                lazy.append((t, shape))
-            elif t is not None:                     # it was loaded before the first call
+            if t is not None and name not in lazy:  # it was loaded before the first call
                 if t.shape != shape:
-                    raise ShapeError(who=who, expected=f"{name} of shape {shape} for this input", got=t.shape)
+                    raise ShapeError(who=type(self).__name__, expected=f"{name} of shape {shape} for this input",
+                                     got=t.shape)
                 given[name] = t.data.copy()
-        for t, shape in lazy:
-            t.materialize(shape)
         self._resize(channels)
-        layer: Any = self                           # whose class is another in a moment
-        kind, layer.__class__ = type(self), self.cls_to_become
-        if lazy:                                    # else only the class changes
-            layer.reset_parameters()                # of that class: the one of _Lazy does nothing
+        if lazy:
+            for name, t in lazy.items():
+                t.materialize(self._shapes(channels)[name])
+            # not the method of this class, which does nothing
+            self.cls_to_become.reset_parameters(self)
             for name, values in given.items():
                 np.copyto(getattr(self, name).data, values)
 
-        def take_back() -> None:
-            layer.__class__ = kind
-            layer.__dict__.update(before)
-            for t, _ in lazy:
-                forget_shape(t)
-            for name, values in given.items() if lazy else ():
-                np.copyto(getattr(layer, name).data, values)
-            set_random_state(random)
-        return take_back
-
-    def forward(self, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        take_back = self._begin(self._inputs_of(input))
-        call = FirstCall.running()
-        if call is not None:
-            call.undo.append(take_back)
-        try:
-            y: Tensor = self.forward(input, *args, **kwargs)    # of the class that it is now
-        except BaseException:
-            if call is None:                        # forward() itself was called, not the layer
-                take_back()
-            raise
-        return y
+    def describe(self) -> str:
+        return type(self).__name__                  # there are no sizes to tell
 
     def reset_parameters(self) -> None:
         """Nothing: there are no parameters yet."""

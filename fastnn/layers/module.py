@@ -152,19 +152,14 @@ class Module:
                         inputs = replaced if isinstance(replaced, tuple) else (replaced,)
             y = self.forward(*inputs, **kwargs) if kwargs else self.forward(*inputs)
         except FastnnError as error:
-            self._take_back()
             self._tell(error, inputs)
             raise
         except FOREIGN as error:
-            self._take_back()
             if not is_of_fastnn(type(self)) or not is_ours(error):
                 raise
             told = refusal(type(self).__name__, error, self.forward, inputs, kwargs)
             self._tell(told, inputs)
             raise told from error
-        except BaseException:
-            self._take_back()
-            raise
         if self._forward_hooks:
             for hook in list(self._forward_hooks.values()):
                 replaced = hook(self, inputs, y)
@@ -175,12 +170,6 @@ class Module:
         def __call__(self: HasForward[Inputs, Output], *inputs: Inputs.args, **kwargs: Inputs.kwargs) -> Output: ...
     else:
         __call__ = _call
-
-    def _take_back(self) -> None:
-        """Make lazy again what found its size in this call, which failed: see lazy.FirstCall."""
-        first = self.__dict__.get("_first_call")
-        if first is not None:
-            first.refused()
 
     def _tell(self, error: FastnnError, inputs: tuple[Any, ...]) -> None:
         """Name this layer in an error of its call; another error where it got what a recurrent
@@ -205,6 +194,10 @@ class Module:
             said = op in layer or layer in op       # conv2d, Conv2d
             error.path, error.layer = "", self
             error.described = f" ({self.describe()})" + ("" if said else f" in {error.who}")
+            first = self.__dict__.get("_first_input")           # of a layer that was lazy
+            if first is not None and isinstance(error, ShapeError):
+                error.hint = (f"{error.hint} The layer took its sizes from its first input, of shape {first}: if that "
+                              "was the wrong one, make the model anew.").lstrip()
         elif error.layer is not self:
             path = next((path for path, module in self.named_modules() if module is error.layer), None)
             if path is None:                        # it came through a module that is not ours

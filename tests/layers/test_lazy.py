@@ -4,6 +4,7 @@ parameters.
 
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -100,8 +101,6 @@ REFUSED = {
                     (1, 3, 4, 4)),
     "one value": (lambda: nn.LazyBatchNorm1d(), nn.zeros(1, 3), (4, 5)),
     "one pixel": (lambda: nn.LazyInstanceNorm1d(affine=True), nn.zeros(2, 3, 1), (2, 5, 4)),
-    "layer behind": (lambda: nn.Sequential(nn.LazyConv1d(2, 1), nn.LazyBatchNorm1d(), nn.Flatten(), nn.Linear(8, 3)),
-                     nn.zeros(1, 4, 3), (2, 3, 4)),
 }
 
 
@@ -126,7 +125,7 @@ def test_a_refused_input_does_not_fix_the_size(name):
     # a call that was taken once fixes the size for good
     with pytest.raises(nn.errors.FastnnError):
         layer(wrong)
-    assert "Lazy" not in repr(layer) and not vars(layer).get("_first_call") and not layer._forward_hooks
+    assert "Lazy" not in repr(layer)
 
 
 def test_a_refused_call_of_forward_does_not_fix_the_size():
@@ -136,26 +135,138 @@ def test_a_refused_call_of_forward_does_not_fix_the_size():
     assert layer.forward(nn.zeros(2, 4)).shape == (2, 3) and layer.in_features == 4 and type(layer) is nn.Linear
 
 
-def test_an_error_of_the_user_does_not_fix_the_size_either():
-    class Net(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.first = nn.LazyLinear(2)
+class Net(nn.Module):
+    """Does something between its lazy layer and another one."""
 
-        def forward(self, x, error=None):
-            y = self.first(x)
-            if error is not None:
-                raise error
-            return y
-    for error in (KeyboardInterrupt(), OSError(), nn.ShapeError("mine")):
-        net = Net()
-        with pytest.raises(type(error)):
-            net(nn.ones(1, 3), error)
-        assert type(net.first) is nn.LazyLinear
-        assert net(nn.ones(1, 4)).shape == (1, 2)
-        with pytest.raises(type(error)):
-            net(nn.ones(1, 4), error)
-        assert net.first.in_features == 4
+    def __init__(self, between=lambda net: None):
+        super().__init__()
+        self.first, self.last, self.between = nn.LazyLinear(2), nn.Linear(2, 1), between
+
+    def forward(self, x):
+        y = self.first(x)
+        self.between(self)
+        return self.last(y)
+
+
+def test_what_fails_behind_leaves_the_sizes_and_a_later_error_says_where_they_come_from():
+    model = nn.Sequential(nn.LazyConv1d(2, 1), nn.LazyBatchNorm1d(), nn.Flatten(), nn.Linear(8, 3))
+    with pytest.raises(nn.ShapeError, match=r"^model\.3 \(Linear 8 -> 3\): expected \(..., 8\), got \(1, 6\)$"):
+        model(nn.zeros(1, 4, 3))                    # 2 channels of 3, and 8 are wanted
+    assert type(model[0]) is nn.Conv1d and model[0].in_channels == 4
+    with pytest.raises(nn.ShapeError, match=r"model\.0 \(Conv1d 4 .*took its sizes from its first input, of shape "
+                                            r"\(1, 4, 3\): if that was the wrong one, make the model anew\.$"):
+        model(nn.zeros(2, 3, 4))
+    for again in (model, copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert again(nn.zeros(2, 4, 4)).shape == (2, 3)
+        with pytest.raises(nn.ShapeError, match=r"first input, of shape \(1, 4, 3\)"):
+            again[0](nn.zeros(2, 3, 4))
+    with pytest.raises(nn.DTypeError) as caught:
+        model[0](nn.zeros(2, 4, 4, dtype="float64"))
+    assert "first input" not in str(caught.value)   # it is not of sizes
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(), nn.ShapeError("mine")], ids=repr)
+@pytest.mark.parametrize("place", ["pre-hook", "hook", "between"])
+def test_an_error_of_the_user(place, error):
+    """Before the layer's own forward it leaves the layer lazy, behind it the sizes are found."""
+    def fail(*_):
+        raise error
+    net = Net(fail if place == "between" else lambda net: None)
+    hook = {"pre-hook": net.first.register_forward_pre_hook, "hook": net.first.register_forward_hook}.get(place)
+    handle = hook and hook(fail)
+    with pytest.raises(type(error)):
+        net(nn.ones(1, 3))
+    assert type(net.first) is (nn.LazyLinear if place == "pre-hook" else nn.Linear)
+    assert net.first.has_uninitialized_params() if place == "pre-hook" else net.first.in_features == 3
+    if handle:
+        handle.remove()
+    net.between = lambda net: None
+    assert net(nn.ones(1, 3)).shape == (1, 1)
+
+
+def test_a_refusal_that_a_forward_catches():
+    class Tries(Net):
+        def forward(self, x):
+            try:
+                y = self.first(x.double())
+            except nn.DTypeError:
+                y = self.first(x[:, 1:])
+            return self.last(y)
+    net = Tries()
+    for _ in range(2):
+        assert net(nn.ones(1, 4)).shape == (1, 1) and net.first.in_features == 3
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_copies_before_in_and_after_the_first_call(copied):
+    def lonely(net):                                # a function of a test cannot be pickled
+        between, net.between = net.between, None
+        one = copied(net)
+        net.between = one.between = between
+        return one
+    copies = []
+    net = Net(lambda net: len(copies) > 1 or copies.append(lonely(net)))
+    copies.append(lonely(net))
+    assert net(nn.ones(1, 3)).shape == (1, 1)
+    copies.append(lonely(net))
+    # a shallow copy shares the layer, which the call made an ordinary one
+    width = 3 if copied is copy.copy else 5
+    assert copies[0](nn.ones(1, width)).shape == (1, 1) and copies[0].first.in_features == width
+    for one in (net, *copies[1:]):
+        assert type(one.first) is nn.Linear and one(nn.ones(1, 3)).shape == (1, 1)
+        with pytest.raises(nn.ShapeError):
+            one(nn.ones(1, 4))
+        assert one.state_dict().keys() == net.state_dict().keys()
+
+
+def test_a_shallow_copy_of_the_layer_itself():
+    """It shares the parameters, so it has the sizes as well; its class follows at its own call."""
+    layer = nn.LazyLinear(2)
+    other = copy.copy(layer)
+    y = layer(nn.ones(1, 3))
+    with pytest.raises(nn.ShapeError, match=r"weight of shape \(2, 4\) for this input, got \(2, 3\)"):
+        other(nn.ones(1, 4))
+    assert nn.equal(other(nn.ones(1, 3)), y) and type(other) is nn.Linear and other.in_features == 3
+
+
+def test_threads_share_the_first_call():
+    """One of them finds the sizes; the others compute with the same values, or are refused."""
+    for _ in range(30):
+        layer, ready, told = nn.LazyLinear(4), threading.Barrier(6), []
+
+        def use(width, layer=layer, ready=ready, told=told):
+            ready.wait()
+            try:
+                told.append((width, layer(nn.ones(2, width)).data.copy()))
+            except Exception as error:
+                told.append((width, error))
+        threads = [threading.Thread(target=use, args=(width,)) for width in (3, 3, 3, 3, 7, 7)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(told) == 6 and type(layer) is nn.Linear
+        for width, y in told:
+            if width == layer.in_features:
+                assert np.array_equal(y, layer(nn.ones(2, width)).data)
+            else:
+                assert type(y) is nn.ShapeError, y
+
+
+def test_a_thread_that_is_refused_leaves_the_layer_to_another_one():
+    layer, y = nn.LazyLinear(2), []
+    with pytest.raises(nn.DTypeError):
+        layer(nn.ones(2, 3, dtype="int64"))
+    thread = threading.Thread(target=lambda: y.append(layer(nn.ones(2, 4))))
+    thread.start()
+    thread.join()
+    assert y[0].shape == (2, 2)
+
+
+def test_the_sizes_may_be_given_without_a_call():
+    layer = nn.LazyConv1d(4, 3)
+    layer.initialize_parameters(nn.ones(1, 2, 5))
+    assert type(layer) is nn.Conv1d and layer.weight.shape == (4, 2, 3)
 
 
 def test_values_that_were_loaded_do_not_fit_the_first_input():
@@ -217,6 +328,32 @@ def test_what_is_known_without_a_shape():
         assert type(q) is nn.UninitializedParameter and q.dtype == np.float64 and not q.requires_grad
     assert repr(nn.LazyBatchNorm1d().to("float64").running_mean.dtype) == "dtype('float64')"
     assert "LazyLinear" in nn.Sequential(nn.LazyLinear(2))._repr_html_()
+
+
+@pytest.mark.parametrize("kind", [nn.UninitializedParameter, nn.UninitializedBuffer])
+@pytest.mark.parametrize("shape, options, error", [
+    ((-1,), {}, nn.ShapeError), (("a",), {}, nn.ShapeError), (None, {}, nn.ShapeError), ((2.5,), {}, nn.ShapeError),
+    ((2**62, 2**62), {}, nn.ShapeError), (2, {"dtype": "x"}, nn.DTypeError), (2, {"dtype": "complex64"}, nn.DTypeError),
+    (2, {"device": "cuda"}, nn.RangeError), (2, {"size": 3}, nn.DTypeError)])
+def test_a_shape_that_cannot_be_is_refused(kind, shape, options, error):
+    t = kind()
+    with pytest.raises(error, match="materialize"):
+        t.materialize(shape, **options)
+    assert nn.parameters.is_lazy(t)
+    t.materialize([2, 3])
+    assert t.shape == (2, 3)
+
+
+def test_what_requires_a_gradient_has_fractions():
+    for use in (lambda: nn.UninitializedParameter(dtype="int64"), lambda: nn.UninitializedParameter().to("int64"),
+                lambda: nn.UninitializedParameter().materialize(2, dtype="int64"),
+                lambda: nn.UninitializedBuffer(dtype="int64").requires_grad_(),
+                lambda: nn.UninitializedParameter("yes"), lambda: nn.UninitializedParameter(1, 2, 3, 4)):
+        with pytest.raises(nn.DTypeError):
+            use()
+    count = nn.UninitializedBuffer()
+    count.materialize((), dtype="int64")
+    assert count.dtype == np.int64 and count.shape == ()
 
 
 def test_norms_without_weights_or_statistics():
