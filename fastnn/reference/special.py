@@ -180,44 +180,72 @@ BERNOULLI = [1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 130
              -3617 / 10670622842880000, 43867 / 5109094217170944000, -174611 / 802857662698291200000]
 
 
-def factorial_over(n, z):
-    """n! z^-(n + 1)."""
-    if n > 170:                                         # n! overflows
-        return np.exp(math.lgamma(n + 1) - (n + 1) * np.log(z))
-    # z^-(n + 1) would underflow first
-    return z**-((n + 1) // 2) * float(math.factorial(n)) * z**-(n // 2 + 1)
+SHIFTS = 64                                             # terms that are added one by one, at most
 
 
-def hurwitz(n, z):
-    """n! sum over k >= 0 of (z + k)^-(n + 1): the first terms by one, for z >= 0, and the others by
-    Euler and Maclaurin's series, which has all digits where w >= n + 15. Elsewhere n is so large
-    that the others are below e^-60 of the first.
+def tail(n, w, unit):
+    """unit^(n + 1) sum over k >= 0 of (w + k)^-(n + 1), by Euler and Maclaurin's series: all digits
+    where w >= n + 15, else the right size.
     """
-    shifts = min(15 + n, 64)
-    w = z + shifts
     series, rising = 1 + np.minimum(n / w, 2) / 2, 1.0
     for j, b in enumerate(BERNOULLI):
         rising = rising * np.minimum((n + 2 * j) / w, 2) * np.minimum((n + 2 * j + 1) / w, 2)
         series = series + b * rising
-    total = sum(factorial_over(n, z + k) for k in range(shifts)) + factorial_over(n - 1, w) * series
-    return np.where(np.isinf(z), 0, total)
+    return (unit / w)**(n + 1) * (w / n) * series
+
+
+def hurwitz(n, z, unit):
+    """unit^(n + 1) sum over k >= 0 of (z + k)^-(n + 1), z > 0: the first terms by one, the others
+    by their series. Where that has too few digits, n is so large that the others are below e^-60 of
+    the first.
+    """
+    shifts = min(15 + n, SHIFTS)
+    return sum((unit / (z + k))**(n + 1) for k in range(shifts)) + tail(n, z + shifts, unit)
+
+
+def first_terms(n, z, many, unit):
+    """unit^(n + 1) sum over 0 <= k < many of (z + k)^-(n + 1), 0 < z < 1 and unit <= 1/2."""
+    shifts = min(15 + n, SHIFTS)
+    total = sum(np.where(k < many, (unit / (z + k))**(n + 1), 0) for k in range(shifts))
+    # small beside the first: what cancels in the difference is below the rounding error
+    return total + np.where(many > shifts, tail(n, z + shifts, unit) - hurwitz(n, z + many, unit), 0)
+
+
+def times_factorial(n, total, unit):
+    """n! unit^-(n + 1) total: each factor may overflow where the product does not."""
+    if n > 1000:                                        # n! has too many digits to be found quickly
+        logarithm = np.log(np.abs(total)) + (math.lgamma(n + 1) - (n + 1) * np.log(unit))
+        return np.copysign(np.exp(logarithm), total)
+    bits = (factorial := math.factorial(n)).bit_length()
+    mantissa, exponent = np.frexp(unit)
+    up = mantissa < math.sqrt(0.5)                      # to sqrt 2: its powers are numbers
+    mantissa, exponent = np.where(up, 2 * mantissa, mantissa), exponent - up
+    total, more = np.frexp(total)
+    return np.ldexp(factorial / 2**bits * total * mantissa**-(n + 1), bits - (n + 1) * exponent + more)
 
 
 def polygamma_of(n, x):
-    """sign * hurwitz. Below 0 the sum over x + k is that over all numbers a whole one away, without
-    those below x. Off by 4 + n / 2 ulp; below 0 relative to the larger of the sums.
+    """(-1)^(n + 1) n! times the sum over k >= 0 of (x + k)^-(n + 1), in units of its largest term.
+
+    Below 0 these are the terms right of 0, from `up` on, and as many left of it as x has whole
+    numbers above it, from -`down` on. For even n they cancel half way between two poles, where x
+    and 1 - x have one value. Off by 4 + n / 2 ulp; near a zero, of the largest term.
     """
     sign, pole = 1 if n % 2 else -1, (x <= 0) & (x == np.floor(x))
     if n == 0:
         return digamma_of(x)
     if n == 1:
         return np.where(pole, np.inf, trigamma_of(x))
-    y = hurwitz(n, np.where(x < 0, 1 - x, x))
-    if (x < 0).any():
-        fraction = x - np.rint(x)                       # exact
-        up, down = np.where(fraction > 0, fraction, 1 + fraction), np.where(fraction > 0, 1 - fraction, -fraction)
-        y = np.where(x < 0, hurwitz(n, up) + sign * (hurwitz(n, down) - y), y)
-    return sign * np.where(pole, np.inf, y)
+    fraction = x - np.rint(x)                           # exact
+    left = (x < 0) & ~pole & ((n % 2 == 1) | (np.abs(fraction) != 0.5))
+    up = np.where(left, np.where(fraction > 0, fraction, 1 + fraction), np.where(x < 0, 1 - x, x))
+    down = np.where(left, np.where(fraction > 0, 1 - fraction, -fraction), np.inf)
+    unit = np.minimum(up, down)
+    total = hurwitz(n, up, unit)
+    if left.any():
+        total = total + sign * np.where(left, first_terms(n, np.where(left, down, 0.5), np.where(left, -np.floor(x), 0),
+                                                          np.where(left, unit, 0.5)), 0)
+    return sign * np.where(pole, np.inf, np.where(np.isinf(x), 0, times_factorial(n, total, unit)))
 
 
 def polygamma_forward(x, *, n):

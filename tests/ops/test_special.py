@@ -2,13 +2,17 @@
 hand, numbers to 20 digits, PyTorch as a second opinion, also at the ends.
 """
 
+import functools
 import math
+from decimal import Decimal, localcontext
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from second_opinion import close, compare
 
 import fastnn as nn
+from fastnn.reference.special import polygamma_of
 
 F = nn.functional
 X = np.array([-30.5, -19.9, -7.3, -1.2, -0.31, 0.0, 1e-9, 0.27, 1.6, 5.5, 11.2, 19.999, 20.001, 40.1])
@@ -105,6 +109,50 @@ def test_polygamma_like_torch(torch, n):
     # PyTorch's trigamma has 9 digits
     for x in (np.array([0.3, 1.0, 2.5, 7.7, 40.0]), np.array([-0.4, -1.6, -7.3])):
         compare(lambda x: F.polygamma(n, x), lambda x: torch.polygamma(n, x), [x], roundings=5e6 if n < 2 else 2000)
+
+
+# B_2j / (2 j)! by the recurrence of the Bernoulli numbers
+@functools.cache
+def bernoulli(j):
+    return (1 if j == 0 else -sum(math.comb(j + 1, i) * bernoulli(i) for i in range(j)) / Fraction(j + 1))
+
+
+def polygammas(n, start, below):
+    """(x, psi_n(x)) for x = start, start - 1, ..., start - below, summed in decimals: n + 60 terms,
+    then Euler and Maclaurin's series; below start, term by term. For even n, these cancel where x + 1/2
+    is whole: at -7.5 all 248 digits of 17^201.
+    """
+    with localcontext() as context:
+        context.prec, context.Emax, context.Emin = 280 if start == 0.5 else 60, 10**6, -10**6
+        terms, m = n + 60, n + 1
+        w = Decimal(start) + terms
+        total = sum((Decimal(start) + k)**-m for k in range(terms)) + w**-n / n + w**-m / 2
+        rising = m * w**-(m + 1)
+        for j in range(2, 60, 2):
+            b = bernoulli(j) / math.factorial(j)
+            total += rising * b.numerator / b.denominator
+            rising *= (m + j - 1) * (m + j) / w**2
+        for k in range(below + 1):
+            x = Decimal(start) - k
+            if k:
+                total += x**-m
+            yield float(x), float((-1)**m * math.factorial(n) * total)
+
+
+@pytest.mark.parametrize("start, below", [(0.3125, 80), (0.5, 8), (0.875, 80), (1.0, 0), (40.25, 42), (700.5, 1)])
+def test_polygamma_against_sums_in_decimals(start, below):
+    """Also where n!, or the largest term, is beyond float64, and half way between two poles."""
+    for n in [*range(1, 201), *(() if start == 0.5 else (400, 1000, 1001, 1500))]:
+        x, want = np.array(list(polygammas(n, start, below))).T
+        with np.errstate(all="ignore"):
+            y = polygamma_of(n, x)
+        assert np.array_equal(np.isinf(y), np.isinf(want)) and np.array_equal(y[np.isinf(y)], want[np.isinf(y)]), n
+        exact = np.isfinite(y)
+        error = np.abs(y[exact] - want[exact]) / np.spacing(np.abs(want[exact]))
+        assert (error <= (1e4 if n > 1000 else 4 + n / 2)).all(), (n, x[exact][error.argmax()], error.max())
+        for dtype in (np.float32, np.float64):
+            with np.errstate(over="ignore"):
+                np.testing.assert_array_equal(F.polygamma(n, nn.tensor(x.astype(dtype))).data, y.astype(dtype))
 
 
 @pytest.mark.parametrize("p", [1, 2, 5])
