@@ -101,7 +101,8 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = 
     x : Tensor, optional
         The positions: a vector along dim, or a tensor that broadcasts with y.
     dx : number, optional
-        The distance of neighbours, where x is not given. Default: 1.
+        The distance of neighbours, where x is not given. Default: 1. A tensor that requires a
+        gradient gets one.
     dim : int
 
     Raises
@@ -140,10 +141,16 @@ trapz = trapezoid
 
 
 # ---- what they share -----------------------------------------------------------------------------
+def plain(h: Any) -> Any:
+    """A tensor that is one number as that number, unless it requires a gradient."""
+    return h.item() if isinstance(h, Tensor) and h.ndim == 0 and not h.requires_grad else h
+
+
 def number(h: Any) -> Any:
     """A spacing that is one number."""
+    h = plain(h)
     if isinstance(h, Tensor) and h.ndim == 0:
-        return h.item()
+        return h
     if isinstance(h, bool) or not isinstance(h, (int, float, np.integer, np.floating)):
         raise DTypeError(who="gradient", expected="spacing as a number, or a list of numbers or of vectors",
                          got=f"a tensor of shape {h.shape}" if isinstance(h, Tensor) else h,
@@ -199,7 +206,8 @@ def trapezoids(who: str, y: Tensor, x: Tensor | None, dx: Any, dim: int, numpy: 
     m = max(y.shape[d] - 1, 0)
     pairs = add(narrow(y, d, 0, m), narrow(y, d, y.shape[d] - m, m))
     if x is None:
-        return d, mul(pairs, (1 if dx is None else dx.item() if isinstance(dx, Tensor) else dx) / 2)
+        apart = plain(reshape(dx, ()) if isinstance(dx, Tensor) else 1 if dx is None else dx)
+        return d, mul(pairs, div(apart, 2) if isinstance(apart, Tensor) else apart / 2)
     if x.ndim == 1:
         if x.shape[0] != y.shape[d]:
             raise ShapeError(who=who, expected=f"x with {y.shape[d]} positions", got=x.shape)

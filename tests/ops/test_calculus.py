@@ -93,3 +93,25 @@ def test_errors(call, error, words):
         call()
     said = str(caught.value)
     assert said.startswith(words[0] + ":") and all(word in said for word in words), said
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("function", [
+    lambda y, h: nn.trapezoid(y, dx=h), lambda y, h: nn.trapezoid(y, dx=h.reshape(1)),
+    lambda y, h: nn.cumulative_trapezoid(y, dx=h).sum(), lambda y, h: nn.gradient(y, spacing=h)[0].sum(),
+    lambda y, h: nn.gradient(y, spacing=(h,), edge_order=2)[0].sum()])
+def test_a_distance_that_requires_a_gradient_gets_it(function, dtype):
+    """z is proportional to h or to 1 / h, so its slope is z / h or - z / h. PyTorch refuses it."""
+    y, h = nn.tensor([1.0, 2.0, 4.0, 8.0], dtype=dtype), nn.tensor(0.5, dtype=dtype, requires_grad=True)
+    z, half = function(y, h), function(y, nn.tensor(0.25, dtype=dtype))
+    slope, = nn.autograd.grad(z, h)
+    assert z.dtype == y.dtype and slope.dtype == h.dtype and z.item() != half.item()
+    assert slope.item() == pytest.approx(z.item() / 0.5 * (1 if half.item() < z.item() else -1))
+
+
+def test_a_distance_is_one_number():
+    y = nn.ones(4)
+    assert nn.trapezoid(y, dx=nn.tensor(2)).item() == nn.trapezoid(y, dx=nn.tensor([2.0])).item() == 6
+    for h in (nn.ones(3), nn.ones(3, requires_grad=True)):
+        with pytest.raises(nn.FastnnError, match="trapezoid"):
+            nn.trapezoid(y, dx=h)
