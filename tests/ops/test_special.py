@@ -119,8 +119,8 @@ def bernoulli(j):
 
 def polygammas(n, start, below):
     """(x, psi_n(x)) for x = start, start - 1, ..., start - below, summed in decimals: n + 60 terms,
-    then Euler and Maclaurin's series; below start, term by term. For even n, these cancel where x + 1/2
-    is whole: at -7.5 all 248 digits of 17^201.
+    then Euler and Maclaurin's series; below start, term by term. For even n, these cancel where
+    x + 1/2 is whole: at -7.5 all 248 digits of 17^201.
     """
     with localcontext() as context:
         context.prec, context.Emax, context.Emin = 280 if start == 0.5 else 60, 10**6, -10**6
