@@ -5,7 +5,7 @@ Kernels: csrc/pool/pool2d.c. Definitions: fastnn/reference/adaptive_pool.py.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -61,6 +61,12 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     return batched(lambda x: apply(ADAPTIVE_AVG_POOL2D, x, output_size=size), x)
 
 
+@overload
+def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: Literal[False] = ...) -> Tensor: ...
+@overload
+def adaptive_max_pool2d(input: Tensor, output_size: Any, *, return_indices: Literal[True]) -> tuple[Tensor, Tensor]: ...
+@overload
+def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = ...) -> Any: ...
 def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
     r"""The largest value of each of P x Q windows that together cover the image, whatever its size.
 

@@ -5,7 +5,7 @@ Kernels: csrc/pool/pool2d.c. Definitions: fastnn/reference/pool2d.py.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -22,6 +22,15 @@ from .window import batched, need_image, need_window
 __all__ = ["avg_pool2d", "max_pool2d"]
 
 
+@overload
+def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = ..., padding: Any = ..., dilation: Any = ...,
+               ceil_mode: bool = ..., return_indices: Literal[False] = ...) -> Tensor: ...
+@overload
+def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = ..., padding: Any = ..., dilation: Any = ...,
+               ceil_mode: bool = ..., *, return_indices: Literal[True]) -> tuple[Tensor, Tensor]: ...
+@overload
+def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = ..., padding: Any = ..., dilation: Any = ...,
+               ceil_mode: bool = ..., return_indices: bool = ...) -> Any: ...
 def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
                ceil_mode: bool = False, return_indices: bool = False) -> Any:
     r"""The largest value under each window.

@@ -234,6 +234,18 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     return getitem(reshape(a, -1), b._data.reshape(-1))
 
 
+@overload
+def unique(input: Tensor, sorted: bool = ..., return_inverse: Literal[False] = ..., return_counts: Literal[False] = ...,
+           dim: int | None = ..., **numpy: Unpack[Numpy]) -> Tensor: ...
+@overload
+def unique(input: Tensor, sorted: bool = ..., *, return_inverse: Literal[True], return_counts: bool = ...,
+           dim: int | None = ..., **numpy: Unpack[Numpy]) -> tuple[Tensor, ...]: ...
+@overload
+def unique(input: Tensor, sorted: bool = ..., return_inverse: bool = ..., *, return_counts: Literal[True],
+           dim: int | None = ..., **numpy: Unpack[Numpy]) -> tuple[Tensor, ...]: ...
+@overload
+def unique(input: Tensor, sorted: bool = ..., return_inverse: bool = ..., return_counts: bool = ...,
+           dim: int | None = ..., **numpy: Unpack[Numpy]) -> Any: ...
 def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False,
            dim: int | None = None, **numpy: Unpack[Numpy]) -> Any:
     """Each value once, in ascending order.
@@ -275,6 +287,18 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     return tuple(tensors) if len(tensors) > 1 else tensors[0]
 
 
+@overload
+def unique_consecutive(input: Tensor, return_inverse: Literal[False] = ..., return_counts: Literal[False] = ...,
+                       dim: int | None = ..., **numpy: Unpack[Numpy]) -> Tensor: ...
+@overload
+def unique_consecutive(input: Tensor, *, return_inverse: Literal[True], return_counts: bool = ...,
+                       dim: int | None = ..., **numpy: Unpack[Numpy]) -> tuple[Tensor, ...]: ...
+@overload
+def unique_consecutive(input: Tensor, return_inverse: bool = ..., *, return_counts: Literal[True],
+                       dim: int | None = ..., **numpy: Unpack[Numpy]) -> tuple[Tensor, ...]: ...
+@overload
+def unique_consecutive(input: Tensor, return_inverse: bool = ..., return_counts: bool = ...,
+                       dim: int | None = ..., **numpy: Unpack[Numpy]) -> Any: ...
 def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False,
                        dim: int | None = None, **numpy: Unpack[Numpy]) -> Any:
     """Each run of equal neighbours once, in the order in which they come.
