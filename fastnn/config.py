@@ -180,6 +180,7 @@ class memory:
             compiled.memory_trim()
 
     @staticmethod
+    @named
     def limit(nbytes: int | None = None) -> int:
         """The bound on bytes held for reuse; sets it if given. RangeError unless it is a whole
         number of at least 0.

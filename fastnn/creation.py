@@ -1,7 +1,7 @@
 """New tensors: constants, ranges, random numbers.
 
 PyTorch's names; float32 unless told otherwise; random ones from the stream of nn.seed. A size is
-given as zeros(2, 3) or as zeros((2, 3)); anything but whole numbers of at least 0 is a ShapeError.
+given as zeros(2, 3) or as zeros((2, 3)); a size below 0 is a ShapeError, a fraction a DTypeError.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from . import arrays, guard
 from .autograd import stepped
 from .device import on_cpu
 from .errors import DTypeError, RangeError, ShapeError
+from .guard import whole
 from .random import generator
 from .tensor import Tensor, dtype_of, number_of, shape_of, tensor, wrapped
 
@@ -22,7 +23,7 @@ __all__ = ["arange", "bernoulli", "empty", "empty_like", "eye", "full", "full_li
            "randn_like", "randperm", "tril_indices", "triu_indices", "zeros", "zeros_like"]
 
 
-def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
+def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool | None = False, device: Any = None) -> Tensor:
     """Zeros of the given shape.
 
     >>> import fastnn as nn
@@ -34,7 +35,7 @@ def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, devi
     return wrapped(arrays.full(shape_of("zeros", size), 0, dtype_of("zeros", dtype)), requires_grad)
 
 
-def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
+def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool | None = False, device: Any = None) -> Tensor:
     """Ones of the given shape.
 
     >>> import fastnn as nn
@@ -45,7 +46,7 @@ def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, devic
     return wrapped(arrays.full(shape_of("ones", size), 1, dtype_of("ones", dtype)), requires_grad)
 
 
-def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
+def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool | None = False, device: Any = None) -> Tensor:
     """Memory of the given shape with whatever it held: to be filled.
 
     >>> import fastnn as nn
@@ -56,7 +57,8 @@ def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, devi
     return wrapped(arrays.empty(shape_of("empty", size), dtype_of("empty", dtype)), requires_grad)
 
 
-def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool | None = False,
+         device: Any = None) -> Tensor:
     """One value everywhere: float32 for a float, int64 for an int, bool for a bool.
 
     Raises
@@ -74,7 +76,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool =
     return _filled("full", shape_of("full", (size,)), fill_value, dtype, requires_grad)
 
 
-def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool | None = False, device: Any = None) -> Tensor:
     """Zeros of the same shape, and dtype unless another is given.
 
     >>> import fastnn as nn
@@ -85,13 +87,13 @@ def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False,
     return _filled("zeros_like", input.shape, 0, input.dtype if dtype is None else dtype, requires_grad)
 
 
-def ones_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+def ones_like(input: Tensor, *, dtype: Any = None, requires_grad: bool | None = False, device: Any = None) -> Tensor:
     """Ones of the same shape, and dtype unless another is given."""
     on_cpu("ones_like", device)
     return _filled("ones_like", input.shape, 1, input.dtype if dtype is None else dtype, requires_grad)
 
 
-def empty_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+def empty_like(input: Tensor, *, dtype: Any = None, requires_grad: bool | None = False, device: Any = None) -> Tensor:
     """Memory of the same shape, and dtype unless another is given, to be filled."""
     on_cpu("empty_like", device)
     new = dtype_of("empty_like", input.dtype if dtype is None else dtype)
@@ -99,7 +101,7 @@ def empty_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False,
 
 
 def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None,
-              requires_grad: bool = False, device: Any = None) -> Tensor:
+              requires_grad: bool | None = False, device: Any = None) -> Tensor:
     """One value in the same shape, and dtype unless another is given.
 
     RangeError if the dtype cannot hold the value; integers drop its fraction, as in PyTorch.
@@ -108,7 +110,7 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None,
     return _filled("full_like", input.shape, fill_value, input.dtype if dtype is None else dtype, requires_grad)
 
 
-def new_tensor(data: Any, dtype: Any = None, requires_grad: bool = False, *, device: Any = None) -> Tensor:
+def new_tensor(data: Any, dtype: Any = None, requires_grad: bool | None = False, *, device: Any = None) -> Tensor:
     """As `nn.tensor`, but always in memory of its own: tensor.new_tensor calls it.
 
     >>> import numpy as np, fastnn as nn
@@ -121,7 +123,7 @@ def new_tensor(data: Any, dtype: Any = None, requires_grad: bool = False, *, dev
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = np.float32,
-        requires_grad: bool = False, device: Any = None) -> Tensor:
+        requires_grad: bool | None = False, device: Any = None) -> Tensor:
     """n rows and m columns (n, if m is not given), ones on the diagonal.
 
     >>> import fastnn as nn
@@ -135,7 +137,7 @@ def eye(n: int, m: int | None = None, *, dtype: Any = np.float32,
 
 
 def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None,
-           requires_grad: bool = False, device: Any = None) -> Tensor:
+           requires_grad: bool | None = False, device: Any = None) -> Tensor:
     """start, start + step, ... below end; arange(end) starts at 0. int64 if all are whole, else
     float32.
 
@@ -164,7 +166,7 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None,
 
 
 def linspace(start: float, end: float, steps: int = 100, *, dtype: Any = np.float32,
-             requires_grad: bool = False, device: Any = None) -> Tensor:
+             requires_grad: bool | None = False, device: Any = None) -> Tensor:
     """steps numbers from start to end, both included.
 
     >>> import fastnn as nn
@@ -176,7 +178,7 @@ def linspace(start: float, end: float, steps: int = 100, *, dtype: Any = np.floa
 
 
 def logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = np.float32,
-             requires_grad: bool = False, device: Any = None) -> Tensor:
+             requires_grad: bool | None = False, device: Any = None) -> Tensor:
     """steps powers of a base, from base^start to base^end, each the same factor from the next.
 
     Raises
@@ -224,7 +226,7 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = np.int64, 
     return _triangle("triu_indices", (row, col), offset, True, dtype, device)
 
 
-def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
+def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool | None = False, device: Any = None) -> Tensor:
     """Uniform in [0, 1).
 
     >>> import fastnn as nn
@@ -239,7 +241,7 @@ def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, devic
     return wrapped(values, requires_grad)
 
 
-def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
+def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool | None = False, device: Any = None) -> Tensor:
     """Standard normal: mean 0, variance 1.
 
     >>> import fastnn as nn
@@ -254,20 +256,20 @@ def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, devi
     return wrapped(values, requires_grad)
 
 
-def rand_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+def rand_like(input: Tensor, *, dtype: Any = None, requires_grad: bool | None = False, device: Any = None) -> Tensor:
     """Uniform in [0, 1), of the same shape."""
     on_cpu("rand_like", device)
     return rand(input.shape, dtype=input.dtype if dtype is None else dtype, requires_grad=requires_grad)
 
 
-def randn_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+def randn_like(input: Tensor, *, dtype: Any = None, requires_grad: bool | None = False, device: Any = None) -> Tensor:
     """Standard normal, of the same shape."""
     on_cpu("randn_like", device)
     return randn(input.shape, dtype=input.dtype if dtype is None else dtype, requires_grad=requires_grad)
 
 
 def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = np.int64, device: Any = None,
-            requires_grad: bool = False) -> Tensor:
+            requires_grad: bool | None = False) -> Tensor:
     """Whole numbers low <= x < high; randint(high, size) begins at 0.
 
     Raises
@@ -284,7 +286,8 @@ def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = np.int
         low, high, size = 0, low, high
     if size is None or not low < high:
         raise RangeError(who="randint", expected="low < high and a size: randint(0, 10, (2, 3))", got=(low, high, size))
-    new, low, high = dtype_of("randint", dtype), _whole("randint", low), _whole("randint", high)
+    new = dtype_of("randint", dtype)
+    low, high = (whole("randint", "whole numbers", number) for number in (low, high))
     for number in (low, high - 1):
         if new.kind == "b" and number not in (0, 1):
             raise RangeError(who="randint", expected="randint(0, 2, size) for booleans", got=(low, high))
@@ -295,7 +298,7 @@ def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = np.int
 
 
 def randint_like(input: Tensor, low: int, high: Any = None, *, dtype: Any = None, device: Any = None,
-                 requires_grad: bool = False) -> Tensor:
+                 requires_grad: bool | None = False) -> Tensor:
     """Whole numbers low <= x < high, of the same shape and dtype; randint_like(x, high) begins at
     0. Errors: as `randint`.
     """
@@ -305,7 +308,7 @@ def randint_like(input: Tensor, low: int, high: Any = None, *, dtype: Any = None
 
 
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, dtype: Any = None,
-           requires_grad: bool = False, device: Any = None) -> Tensor:
+           requires_grad: bool | None = False, device: Any = None) -> Tensor:
     """Normal with these means and standard deviations, numbers or tensors that broadcast; with
     numbers alone a size is needed. Tensors get a gradient of 0, as in PyTorch.
 
@@ -370,7 +373,7 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False) -> T
     tensor([1, 1, 1])
     """
     _floating("multinomial", input.dtype)
-    n = _whole("multinomial", num_samples)
+    n = whole("multinomial", "whole numbers", num_samples)
     if input.ndim not in (1, 2):
         raise ShapeError(who="multinomial", expected="weights of shape (n,) or (m, n)", got=input.shape)
     w = np.atleast_2d(input._data).astype(np.float64)
@@ -416,7 +419,7 @@ def _triangle(who: str, size: Any, offset: Any, upper: bool, dtype: Any, device:
     """The rows and the columns of a triangle's elements."""
     on_cpu(who, device)
     rows, columns = shape_of(who, size)
-    new, offset = dtype_of(who, dtype), _whole(who, offset)
+    new, offset = dtype_of(who, dtype), whole(who, "whole numbers", offset)
     if new not in (np.int32, np.int64):
         raise DTypeError(who=who, expected="int32 or int64", got=str(new))
     # where each row's part begins and ends
@@ -426,13 +429,13 @@ def _triangle(who: str, size: Any, offset: Any, upper: bool, dtype: Any, device:
     return wrapped(np.stack([np.repeat(np.arange(rows), counts), within + np.repeat(starts, counts)]).astype(new))
 
 
-def _filled(who: str, shape: tuple[int, ...], value: Any, dtype: Any, requires_grad: bool) -> Tensor:
+def _filled(who: str, shape: tuple[int, ...], value: Any, dtype: Any, requires_grad: bool | None) -> Tensor:
     """A tensor of one number, which its dtype must be able to hold."""
     new = dtype_of(who, dtype)
     return wrapped(arrays.full(shape, number_of(who, value, new), new), requires_grad)
 
 
-def _converted(who: str, numbers: np.ndarray, dtype: Any, requires_grad: bool) -> Tensor:
+def _converted(who: str, numbers: np.ndarray, dtype: Any, requires_grad: bool | None) -> Tensor:
     """The numbers as a tensor; RangeError where an integer type cannot hold them all."""
     new = dtype_of(who, dtype)
     if numbers.size and new.kind in "iu":
@@ -447,14 +450,6 @@ def _floating(who: str, dtype: Any) -> np.dtype:
     if new.kind != "f":
         raise DTypeError(who=who, expected="dtype float32 or float64", got=str(new), hint="Whole numbers: nn.randint.")
     return new
-
-
-def _whole(who: str, number: Any) -> int:
-    """The whole number as Python's int."""
-    try:
-        return int(number.__index__())
-    except (AttributeError, TypeError):
-        raise DTypeError(who=who, expected="whole numbers", got=repr(number)) from None
 
 
 def _dtype_of_number(x: Any) -> Any:

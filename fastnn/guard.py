@@ -13,18 +13,22 @@ stand in the place of tensors, the function is called again with tensors.
     named       only wrong lists of arguments
     refuse      called by the tape, about an op's inputs
 
-Nothing is checked before: the words are looked for when something went wrong, so a call that works
-costs some 15 ns more and nothing else. What a function of the user raised (a hook, a kernel of
-`use_kernel`, a module inside a Sequential) passes unchanged.
+One thing is checked before, by both: a parameter that is a bool gets one, and one that is an int
+gets neither a bool nor a float. Python takes any word for true, "False" among them, and True for
+the int 1, so nothing would stumble over those. Else the words are looked for when something went
+wrong, so a call that works costs some 15 ns more and nothing else. What a function of the user
+raised (a hook, a kernel of `use_kernel`, a module inside a Sequential) passes unchanged.
 """
 
 from __future__ import annotations
 
 import inspect
 import operator
+import re
 import sys
 from collections.abc import Callable
-from functools import update_wrapper
+from functools import cache, update_wrapper
+from inspect import CO_VARARGS, unwrap
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
@@ -34,7 +38,7 @@ from .errors import DTypeError, FastnnError, RangeError
 from .kernels import compiled, kernel
 
 __all__ = ["FOREIGN", "IndexMistake", "NameMistake", "PathMistake", "as_tensor_hint", "connect", "explain",
-           "guard_all", "guard_methods", "guarded", "is_ours", "named", "refusal", "refuse", "strange"]
+           "guard_all", "guard_methods", "guarded", "is_ours", "named", "refusal", "refuse", "strange", "whole"]
 
 # What an argument of the wrong kind or size makes Python and NumPy raise; RuntimeError for more
 # dimensions than NumPy broadcasts. Not MemoryError, which says all there is to say.
@@ -70,6 +74,7 @@ class PathMistake(RangeError, AttributeError):
 def _guarded(function: Any) -> Any:
     """The function with errors of ours; same name, signature and docstring."""
     def made(*args: Any, **kwargs: Any) -> Any:
+        check_settings(function, args, kwargs)
         try:
             return function(*args, **kwargs)
         except FOREIGN as error:
@@ -85,9 +90,18 @@ else:
 
 def named(function: AnyFunction) -> AnyFunction:
     """The function, or the `__init__` of a class, with an error of ours where it is called with
-    arguments that it does not have, or without some that it needs.
+    arguments that it does not have, without some that it needs, or with another thing for a bool.
     """
+    # of the places to be checked; set by the first call
+    first = -1
+
     def made(*args: Any, **kwargs: Any) -> Any:
+        nonlocal first
+        if first < 0:
+            places = settings(function)[1]
+            first = next((i for i, kind in enumerate(places) if kind), len(places))
+        if kwargs or len(args) > first:
+            check_settings(function, args, kwargs)
         try:
             return function(*args, **kwargs)
         except TypeError as error:
@@ -237,6 +251,103 @@ def refusal(who: str, error: Exception, function: Any, args: tuple[Any, ...], kw
             return DTypeError(who=who, expected=f"{name} as {in_words(annotation)}", got=described(value),
                               hint=NO_RETURN if value is None and "Tensor" in annotation else "")
     return about_call(who, error, str(signature).rsplit(" -> ", 1)[0].replace("'", ""), args, kwargs)
+
+
+# ---- booleans ------------------------------------------------------------------------------------
+BOOL, INT = 1, 2
+# The words of annotations that have room for nothing else
+OF_BOOL, OF_INT = {"bool", "None"}, {"int", "Dim", "None", "tuple", "list", "Sequence"}
+MOST_PLACES = 63                                    # the bits of an int in C, less one
+DECLINED = {"false", "no", "none", "off", "true", "yes", "on"}
+
+
+@cache
+def kind_of_setting(annotation: str) -> int:
+    """BOOL or INT where that is all an annotation has room for, beside None; else 0."""
+    words = set(re.findall(r"\w+", annotation))
+    if words <= OF_BOOL:
+        return BOOL if "bool" in words else 0
+    return INT if words <= OF_INT and words & {"int", "Dim"} else 0
+
+
+@cache
+def settings(function: Any) -> tuple[dict[str, int], list[int]]:
+    """The kinds of a function's parameters by name, and by place; the last for all that follow.
+
+    Not by inspect.signature, which takes ten times as long and is called for each function in use.
+    """
+    function = unwrap(function)
+    code = function.__code__
+    annotations = {name: getattr(a, "__name__", str(a)) for name, a in function.__annotations__.items()}
+    kinds = {name: kind_of_setting(a) for name, a in annotations.items() if name != "return"}
+    if any("Numpy" in a for a in annotations.values()):
+        kinds.update(axis=kinds.get("dim", 0), keepdims=kinds.get("keepdim", 0))
+    places = [kinds.get(name, 0) for name in code.co_varnames[:code.co_argcount]]
+    rest = kinds.pop(code.co_varnames[code.co_argcount + code.co_kwonlyargcount], 0) \
+        if code.co_flags & CO_VARARGS else 0
+    return {name: kind for name, kind in kinds.items() if kind}, [*places, rest]
+
+
+def settings_in_bits(function: Any) -> tuple[dict[str, bool], int, int]:
+    """As `settings`, for C: by name whether it is an int's; bit i of the two numbers says that
+    place i is a bool's, or an int's.
+    """
+    kinds, places = settings(function)
+    places = places[:-1] + places[-1:] * (MOST_PLACES + 2 - len(places))
+    bits = {kind: sum(1 << i for i, k in enumerate(places) if k == kind) for kind in (BOOL, INT)}
+    return {name: kind == INT for name, kind in kinds.items()}, bits[BOOL], bits[INT]
+
+
+def check_settings(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """A bool where a bool goes, and neither one nor a float where an int goes; else a DTypeError.
+    As a bool, 0 and 1 pass too, Python's and NumPy's, and None where the annotation says so.
+    """
+    kinds, places = settings(function)
+    for i, value in enumerate(args):
+        kind = places[i] if i < len(places) else places[-1]
+        if kind and is_strange_setting(kind, value):
+            names = list(inspect.signature(function).parameters)
+            raise_for_setting(function, names[i] if i < len(names) else names[-1], kind, args, kwargs, value)
+    for name, value in kwargs.items():
+        kind = kinds.get(name, 0)
+        if kind and is_strange_setting(kind, value):
+            raise_for_setting(function, name, kind, args, kwargs, value)
+
+
+def is_strange_setting(kind: int, value: Any) -> bool:
+    if kind == INT:
+        return isinstance(value, (bool, np.bool_, float, np.floating))
+    return not (isinstance(value, (bool, np.bool_)) or (isinstance(value, (int, np.integer)) and value in (0, 1)))
+
+
+def raise_for_setting(function: Any, name: str, kind: int, args: tuple[Any, ...], kwargs: dict[str, Any],
+                      value: Any) -> None:
+    """The error about this parameter, unless its annotation has room for the None that it got."""
+    parameters = inspect.signature(function).parameters
+    annotation = str(parameters[name].annotation) if name in parameters else ""
+    if value is None and "None" in annotation:
+        return
+    # NumPy's names of parameters, keepdims, have no annotation
+    hint, wanted = "", in_words(annotation or ("bool" if kind == BOOL else "int"))
+    if isinstance(value, str) and value.lower() in DECLINED:
+        hint = "Without quotes: a word is true, whatever it says."
+    elif kind == INT and isinstance(value, bool) and name not in kwargs:
+        booleans = [other for other, k in settings(function)[0].items() if k == BOOL and other in parameters]
+        if booleans:
+            hint = f"A bool goes by its name: {' or '.join(f'{other}={value}' for other in booleans)}."
+    raise DTypeError(who=name_of(function, args), expected=f"{name} as {wanted}", got=described(value), hint=hint)
+
+
+def whole(who: str, expected: str, value: Any) -> int:
+    """A whole number as Python's int: of an int, of NumPy's, of a tensor that holds one. A bool is
+    none, as in PyTorch, nor is a fraction.
+    """
+    if not isinstance(value, bool):
+        try:
+            return operator.index(value)
+        except TypeError:
+            pass
+    raise DTypeError(who=who, expected=expected, got=repr(value))
 
 
 NO_RETURN = "Did a function return nothing? A forward() ends with return."
@@ -428,7 +539,7 @@ def size_in_words(shape: tuple[int, ...]) -> str:
 
 
 if compiled is not None:
-    compiled.connect_guard(explain, FOREIGN, update_wrapper)
+    compiled.connect_guard(explain, FOREIGN, update_wrapper, settings_in_bits, check_settings)
 
 
 # ---- annotations ---------------------------------------------------------------------------------

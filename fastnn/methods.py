@@ -242,7 +242,7 @@ class TensorMethods:
     def index_reduce_(self: Any, dim: int, index: Any, source: Any, reduce: str, **options: Any) -> Tensor:
         return changed(self, "index_reduce_", F.index_reduce, dim, index, source, reduce, **options)
 
-    def index_put_(self: Any, indices: Any, values: Any, accumulate: Any = False) -> Tensor:
+    def index_put_(self: Any, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
         return changed(self, "index_put_", F.index_put, indices, values, accumulate)
 
     def masked_scatter_(self: Any, mask: Any, source: Any) -> Tensor:

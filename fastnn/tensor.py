@@ -276,14 +276,14 @@ class Tensor(TensorMethods):
         return format(self.item(), spec) if self._data.size == 1 and spec else repr(self)
 
     # ---- the tape --------------------------------------------------------------------------------
-    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
+    def backward(self, gradient: Any = None, retain_graph: bool | None = False, create_graph: bool = False) -> None:
         """Add d(self)/d(leaf) * gradient to the `.grad` of every leaf that self was computed from.
 
         Parameters
         ----------
         gradient : array-like of self's shape, optional
             The upstream gradient; 1 if self is a scalar.
-        retain_graph : bool
+        retain_graph : bool, optional
             Keep what the tape saved, so that backward can be called again.
         create_graph : bool
             Must be False: `.grad` has no history. `autograd.grad` has this argument.
@@ -528,15 +528,16 @@ _WITHOUT_GRADIENT = {np.all, np.allclose, np.any, np.argmax, np.argmin, np.argso
                      np.count_nonzero, np.isclose, np.may_share_memory, np.ndim, np.shape, np.shares_memory, np.size}
 
 
-def wrapped(array: np.ndarray, requires_grad: bool = False) -> Tensor:
+def wrapped(array: np.ndarray, requires_grad: bool | None = False) -> Tensor:
     """The tensor over an array that an op of ours has just made and nobody else knows: quicker than
     `Tensor(array)`, which looks at what it is given.
     """
     result: Tensor = _new(Tensor)
+    result._requires_grad = False
     if requires_grad:
         need_fractions("tensor", array.dtype)
+        result._requires_grad = True
     result._data = with_own_dtype(array)
-    result._requires_grad = requires_grad
     result.grad = result.node = result._base = None
     result.index = 0
     result._version = [0]
@@ -774,10 +775,7 @@ def shape_of(who: str, size: tuple[Any, ...]) -> tuple[int, ...]:
     """
     if len(size) == 1 and isinstance(size[0], (tuple, list)):
         size = tuple(size[0])
-    try:
-        shape = tuple(n.__index__() for n in size)
-    except AttributeError:
-        shape = (-1,)
+    shape = tuple([n if n.__class__ is int else guard.whole(who, "sizes as whole numbers", n) for n in size])
     if any(n < 0 for n in shape):
         raise ShapeError(who=who, expected="sizes as whole numbers of at least 0", got=size)
     if math.prod(shape) > MOST:

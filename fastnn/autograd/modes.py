@@ -164,6 +164,7 @@ class inference_mode(set_grad_enabled):
     def __new__(cls, mode: Any = True) -> Any:
         return _mode_or_decorated(cls, mode if callable(mode) else None)
 
+    @named
     def __init__(self, mode: bool = True) -> None:
         super().__init__(not mode)
 

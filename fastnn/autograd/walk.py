@@ -32,7 +32,8 @@ _ndarray = np.ndarray
 
 
 @guarded
-def backward(outputs: Sequence[Tensor], gradients: Sequence[Any] | None = None, retain_graph: bool = False) -> None:
+def backward(outputs: Sequence[Tensor], gradients: Sequence[Any] | None = None,
+             retain_graph: bool | None = False) -> None:
     """Add the gradient of sum_i <gradients[i], outputs[i]> to the `.grad` of every leaf.
 
     Parameters
@@ -54,7 +55,7 @@ def backward(outputs: Sequence[Tensor], gradients: Sequence[Any] | None = None, 
     >>> x.grad
     tensor([31.,  1.])
     """
-    leaves = walk(outputs, gradients, retain_graph)
+    leaves = walk(outputs, gradients, bool(retain_graph))
     # memory that some leaf, or the caller, holds already: no other leaf's `.grad` may share it
     taken = _memory_of(gradients) if gradients else set()
     for slot in leaves.values():

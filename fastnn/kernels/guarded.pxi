@@ -16,9 +16,11 @@ cdef extern from "Python.h":
     Py_ssize_t PyVectorcall_NARGS(size_t count)
     PyObject *PyVectorcall_Call(PyObject *function, PyObject *args, PyObject *kwargs) except NULL
     object PyMethod_New(object function, object instance)
+    bint is_bool "PyBool_Check"(PyObject *x)
+    bint is_float "PyFloat_Check"(PyObject *x)
     void PyType_Modified(PyTypeObject *type)
 
-cdef object _update_wrapper, _explain
+cdef object _update_wrapper, _explain, _settings, _check_settings
 cdef tuple _foreign                                 # what `explain` looks at: guard.FOREIGN
 
 
@@ -27,11 +29,16 @@ cdef class guarded:
 
     cdef vectorcallfunc call
     cdef object function
+    # Which of its parameters are bools and ints, found at the first call: bit i is the parameter at
+    # place i. By name: True of an int, False of a bool.
+    cdef unsigned long long bools, ints
+    cdef Py_ssize_t first                           # of the places with a bit; -1 until it is known
+    cdef dict kinds
     cdef dict __dict__                              # __name__, __doc__ and so on of the function
     cdef object __weakref__
 
     def __init__(self, function):
-        self.function, self.call = function, call_guarded
+        self.function, self.call, self.first = function, call_guarded, -1
         _update_wrapper(self, function)
 
     # So that the type has the name. connect_guard replaces tp_call, so this body never runs.
@@ -65,6 +72,9 @@ cdef class guarded:
 
 # count also has a flag bit; PyVectorcall_NARGS takes it off.
 cdef PyObject *call_guarded(PyObject *self, PyObject *const *args, size_t count, PyObject *names) except NULL:
+    cdef Py_ssize_t given = PyVectorcall_NARGS(count)
+    if (given > (<guarded>self).first or names != NULL) and has_strange_setting(<guarded>self, args, given, names):
+        refuse_setting((<guarded>self).function, args, given, names)
     cdef PyObject *result = PyObject_Vectorcall(<PyObject *>(<guarded>self).function, args, count, names)
     if result == NULL:
         told = rescue((<guarded>self).function, args, PyVectorcall_NARGS(count), names)
@@ -73,24 +83,64 @@ cdef PyObject *call_guarded(PyObject *self, PyObject *const *args, size_t count,
     return result
 
 
+cdef bint has_strange_setting(guarded self, PyObject *const *args, Py_ssize_t given, PyObject *names) except -1:
+    """Whether something else than True and False stands where a bool goes, or one of these or a
+    float where an int goes. Some of it may be right (0, None): `refuse_setting` decides.
+    """
+    cdef Py_ssize_t i, place
+    cdef PyObject *of_int
+    cdef unsigned long long either
+    if self.first < 0:
+        self.kinds, self.bools, self.ints = _settings(self.function)
+        either, self.first = self.bools | self.ints, 0
+        while self.first < 64 and not either >> self.first & 1:
+            self.first += 1
+    for i in range(self.first, given):
+        place = min(i, 63)
+        if self.ints >> place & 1 and is_no_int(args[i]) or self.bools >> place & 1 and not is_bool(args[i]):
+            return True
+    if names != NULL and self.kinds:
+        for i in range(len(<tuple>names)):
+            of_int = <PyObject *>PyDict_GetItem(self.kinds, (<tuple>names)[i])
+            if of_int != NULL:
+                if is_no_int(args[given + i]) if <object>of_int else not is_bool(args[given + i]):
+                    return True
+    return False
+
+
+cdef inline bint is_no_int(PyObject *x) noexcept:
+    return is_bool(x) or is_float(x)
+
+
+cdef int refuse_setting(object function, PyObject *const *args, Py_ssize_t given, PyObject *names) except -1:
+    _check_settings(function, *arguments(args, given, names))
+    return 0
+
+
+cdef tuple arguments(PyObject *const *args, Py_ssize_t count, PyObject *names):
+    """(args, kwargs) of Python."""
+    cdef Py_ssize_t i
+    keywords = {}
+    if names != NULL:
+        for i, name in enumerate(<tuple>names):
+            keywords[name] = <object>args[count + i]
+    return tuple([<object>args[i] for i in range(count)]), keywords
+
+
 cdef object rescue(object function, PyObject *const *args, Py_ssize_t count, PyObject *names):
     """What `explain` makes of the error that is set."""
-    cdef Py_ssize_t i
     try:
         error_is_set()          # it returns -1 (tape.pxi), and Cython raises the pending error
     except _foreign as error:
-        positional = tuple([<object>args[i] for i in range(count)])
-        keywords = {}
-        if names != NULL:
-            for i, name in enumerate(<tuple>names):
-                keywords[name] = <object>args[count + i]
+        positional, keywords = arguments(args, count, names)
         return _explain(function, error, *positional, **keywords)
 
 
-def connect_guard(explain, foreign, update_wrapper):
+def connect_guard(explain, foreign, update_wrapper, settings, check_settings):
     """Tell `guarded` what to do with which errors: called once, by guard.py."""
-    global _explain, _foreign, _update_wrapper
+    global _explain, _foreign, _update_wrapper, _settings, _check_settings
     _explain, _foreign, _update_wrapper = explain, foreign, update_wrapper
+    _settings, _check_settings = settings, check_settings
     cdef guarded any_one = guarded.__new__(guarded)
     cdef CallableType *t = <CallableType *><PyObject *>guarded
     t.tp_vectorcall_offset = <char *>&any_one.call - <char *><PyObject *>any_one

@@ -132,7 +132,7 @@ class Module:
         super().__init_subclass__(**kwargs)
         if is_of_fastnn(cls) and "__init__" in cls.__dict__:
             # mypy calls it unsound to assign to __init__; a guard keeps its signature
-            cls.__init__ = guarded(without_inputs(cls.__init__))    # type: ignore[method-assign]
+            cls.__init__ = without_inputs(guarded(cls.__init__))    # type: ignore[method-assign]
 
     # ---- calling ---------------------------------------------------------------------------------
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
@@ -642,8 +642,9 @@ def without_inputs(init: Any) -> Any:
             try:
                 given = signature.bind(self, *args, **kwargs).arguments
             except TypeError:                       # more of them than there are settings
-                given = dict(zip(signature.parameters, (self, *args)))
-                given["and more"] = args[-1]
+                given = {**dict(zip(signature.parameters, (self, *args))), **kwargs}
+                if len(args) >= len(signature.parameters):
+                    given["and more"] = args[-1]
             for name, value in given.items():
                 annotation = str(signature.parameters[name].annotation) if name in signature.parameters else ""
                 if isinstance(value, Tensor) and value.ndim and name not in weights and "Tensor" not in annotation:
@@ -710,6 +711,7 @@ def _holds(dtype: np.dtype, a: np.ndarray) -> bool:
 
 # mypy calls it unsound to assign to __init__; the signature stays
 Module.__init__ = without_inputs(Module.__init__)   # type: ignore[method-assign]
-guard_methods(Module, "__init__", "add_module", "apply", "get_submodule", "register_buffer", "register_parameter",
+guard_methods(Module, "__init__", "add_module", "apply", "buffers", "get_submodule", "load_state_dict",
+              "named_buffers", "named_parameters", "parameters", "register_buffer", "register_parameter",
               "requires_grad_", "state_dict", "to", "train", "zero_grad")
 Module.register_module = Module.add_module

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import guard
 from ..errors import DTypeError, RangeError, ShapeError
-from ..guard import as_tensor_hint
+from ..guard import as_tensor_hint, whole
 
 if TYPE_CHECKING:
     from typing_extensions import TypedDict
@@ -46,6 +47,9 @@ def need_array(who: str, **arrays: Any) -> None:
     """Every named argument (None is let through) must be an array by now."""
     for name, a in arrays.items():
         if a is not None and not isinstance(a, np.ndarray):
+            told = guard.incomplete(a)
+            if told is not None:
+                raise told
             raise DTypeError(f"{name} must be a tensor or an array", who=who, got=type(a).__name__,
                              hint=OF_RECURRENT if isinstance(a, tuple) else as_tensor_hint(a))
 
@@ -132,10 +136,7 @@ def pair(who: str, name: str, value: Any, low: float) -> tuple[int, int]:
         a, b = value
     else:
         a = b = value
-    try:
-        a, b = a.__index__(), b.__index__()
-    except AttributeError:
-        raise DTypeError(who=who, expected=f"{name} as an int or a pair of int", got=value) from None
+    a, b = (whole(who, f"{name} as an int or a pair of int", n) for n in (a, b))
     if a < low or b < low:
         raise ShapeError(who=who, expected=f"{name} >= {low}", got=value)
     return a, b
@@ -145,10 +146,7 @@ def single(who: str, name: str, value: Any, low: float) -> int:
     """An int, or a tuple of one; at least `low`."""
     if isinstance(value, (tuple, list)) and len(value) == 1:
         value = value[0]
-    index = getattr(value, "__index__", None)
-    if index is None:
-        raise DTypeError(who=who, expected=f"{name} as an int", got=value)
-    number: int = index()
+    number = whole(who, f"{name} as an int", value)
     if number < low:
         raise ShapeError(who=who, expected=f"{name} >= {low}", got=value)
     return number

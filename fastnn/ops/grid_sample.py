@@ -14,6 +14,7 @@ import numpy as np
 
 from ..autograd import stepped
 from ..errors import RangeError, ShapeError
+from ..guard import whole
 from ..tensor import Tensor, wrapped
 from .arithmetic import add, mul, sub
 from .checks import need_float, need_room
@@ -67,7 +68,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
               [ 1.,  0.]]]])
     """
     need_float("affine_grid", theta=theta._data)
-    sizes = tuple([n.__index__() for n in size])
+    sizes = tuple([whole("affine_grid", "size as int", n) for n in size])
     axes = len(sizes) - 2
     if axes not in (2, 3) or theta.shape != (sizes[0], axes, axes + 1) or any(n < 1 for n in sizes):
         raise ShapeError(who="affine_grid", expected="theta (N, 2, 3) and size (N, C, P, Q), or (N, 3, 4) and "

@@ -14,6 +14,7 @@ import numpy as np
 from ..autograd import apply, stepped
 from ..creation import zeros
 from ..errors import DTypeError, RangeError, ShapeError
+from ..guard import whole
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import interpolate as reference
@@ -166,7 +167,7 @@ def sizes_and_scales(space: tuple[int, ...], size: Any, scale_factor: Any,
     if len(each) != len(space):
         raise ShapeError(who="interpolate", expected=f"a number, or {len(space)} of them, one a direction", got=given)
     if size is not None:
-        sizes = tuple([n.__index__() for n in each])
+        sizes = tuple([whole("interpolate", "size as int", n) for n in each])
         scales: tuple[float | None, ...] = (None,) * len(space)
     else:
         factors = [float(f) for f in each]

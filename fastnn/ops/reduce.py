@@ -17,7 +17,7 @@ import numpy as np
 
 from ..autograd import apply, stepped
 from ..errors import DTypeError, RangeError
-from ..guard import as_tensor_hint
+from ..guard import as_tensor_hint, whole
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import reduce as reference
@@ -192,8 +192,8 @@ def cumprod(input: Tensor, dim: int | None = None, *, dtype: Any = None, **numpy
 
 
 # ---- spread and size -----------------------------------------------------------------------------
-def var(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
-        correction: int | None = None, **numpy: Unpack[Numpy]) -> Tensor:
+def var(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepdim: bool = False, *,
+        correction: float | None = None, **numpy: Unpack[Numpy]) -> Tensor:
     r"""The variance over all n elements, or over some axes.
 
     .. math:: y = \frac{1}{n - c} \sum_i (x_i - \bar x)^2 \qquad
@@ -211,7 +211,7 @@ def var(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = F
     unbiased : bool
         PyTorch's older way to say the correction: True is 1, False is 0. var(x, False) means it,
         and no axis.
-    correction : int, optional
+    correction : float, optional
         c; 1 corrects for the mean being taken from the same elements.
 
     Raises
@@ -232,8 +232,8 @@ def var(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = F
                  correction=given(correction, unbiased))
 
 
-def std(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
-        correction: int | None = None, **numpy: Unpack[Numpy]) -> Tensor:
+def std(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepdim: bool = False, *,
+        correction: float | None = None, **numpy: Unpack[Numpy]) -> Tensor:
     r"""The standard deviation: the root of the variance, in the units of the input.
 
     .. math:: y = \sqrt{\operatorname{var}(x)} \qquad dx_i = \frac{dy}{y\, (n - c)} (x_i - \bar x)
@@ -251,8 +251,8 @@ def std(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = F
                  correction=given(correction, unbiased))
 
 
-def var_mean(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
-             correction: int | None = None, **numpy: Unpack[Numpy]) -> tuple[Tensor, Tensor]:
+def var_mean(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepdim: bool = False, *,
+             correction: float | None = None, **numpy: Unpack[Numpy]) -> tuple[Tensor, Tensor]:
     """The pair (var, mean). Parameters, errors and cost: as `var`, and one reading more.
 
     >>> import fastnn as nn
@@ -266,8 +266,8 @@ def var_mean(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: boo
     return var(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
 
 
-def std_mean(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
-             correction: int | None = None, **numpy: Unpack[Numpy]) -> tuple[Tensor, Tensor]:
+def std_mean(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepdim: bool = False, *,
+             correction: float | None = None, **numpy: Unpack[Numpy]) -> tuple[Tensor, Tensor]:
     """The pair (std, mean). Parameters, errors and cost: as `var`, and one reading more.
 
     >>> import fastnn as nn
@@ -359,10 +359,7 @@ def axes(who: str, ndim: int, dim: Any) -> tuple[int, ...]:
 
 def one_axis(who: str, ndim: int, dim: Any) -> int:
     """One axis counted from the front; a tensor without dimensions lets 0 and -1 pass."""
-    try:
-        d = dim.__index__()
-    except AttributeError:
-        raise DTypeError(who=who, expected="dim as an int, a tuple of int, or None", got=repr(dim)) from None
+    d = whole(who, "dim as an int, a tuple of int, or None", dim)
     bound = ndim or 1
     if not -bound <= d < bound:
         raise RangeError(f"dimension {d} does not exist", who=who, expected=f"{-bound} <= dim < {bound}")

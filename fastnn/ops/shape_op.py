@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, RangeError
+from ..guard import whole
 from ..op import Op, Sample, register, seeded
 from ..reference import shape as reference
 from .checks import need_array
@@ -24,10 +25,7 @@ def axis(who: str, dim: Any, ndim: int) -> int:
     """The number of a dimension counted from the front; RangeError if there is none such. A tensor
     without dimensions lets 0 and -1 pass, as in PyTorch.
     """
-    try:
-        d = dim.__index__()
-    except AttributeError:
-        raise DTypeError(who=who, expected="dim as an int", got=repr(dim)) from None
+    d = dim if dim.__class__ is int else whole(who, "dim as an int", dim)
     bound = ndim or 1
     if not -bound <= d < bound:
         raise RangeError(f"dimension {d} does not exist", who=who, expected=f"{-bound} <= dim < {bound}")
@@ -52,7 +50,7 @@ def sizes_of(args: Sequence[Any], named: Any = None, who: str = "") -> tuple[int
         args = args[0]
     for n in args:
         if n.__class__ is not int:
-            return tuple([int(n) for n in args])
+            return tuple([whole(who, "sizes or dimensions as int", n) for n in args])
     return tuple(args)
 
 

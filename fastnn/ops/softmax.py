@@ -5,7 +5,6 @@ Kernels: csrc/pointwise/softmax.c. Definitions: fastnn/reference/softmax.py.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, ShapeError, warn_once
+from ..guard import whole
 from ..kernels import kernel
 from ..moved import moved_names
 from ..op import Op, Refusal, Sample, register, seeded
@@ -100,10 +100,7 @@ def from_the_front(who: str, input: Any, dim: Any) -> int:
         dim = 0 if ndim in (1, 3) else 1
         warn_once(f"{who} without dim", f"{who}: dim is not given, and {dim} is taken; say which it is: dim=1 for "
                   "scores (N, C), dim=-1 for the last.")
-    try:
-        dim = operator.index(dim)
-    except TypeError:
-        raise DTypeError(who=who, expected="dim as an int", got=repr(dim)) from None
+    dim = whole(who, "dim as an int", dim)
     return dim + ndim if -ndim <= dim < 0 else dim
 
 

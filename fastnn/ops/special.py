@@ -12,6 +12,7 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError
+from ..guard import whole
 from ..op import Op, Refusal, Sample, register
 from ..reference import special as reference
 from ..tensor import Tensor, tensor
@@ -281,11 +282,10 @@ class Parts(NamedTuple):
 
 def order_of(who: str, name: str, n: Any, least: int, most: float = math.inf) -> int:
     """n as a whole number from `least` to `most`."""
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-        raise DTypeError(who=who, expected=f"{name} as an int", got=n)
+    n = whole(who, f"{name} as an int", n)
     if not least <= n <= most:
         raise RangeError(who=who, expected=f"{name} >= {least}" + (f", at most {most}" if n > most else ""), got=n)
-    return int(n)
+    return n
 
 
 def check_polygamma(x: Any, *, n: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import RangeError, ShapeError
+from ..guard import whole
 from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor
 from .checks import renamed, single
@@ -63,8 +63,7 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
         if sum(sections) != total or any(n < 0 for n in sections):
             raise ShapeError(who="split", expected=f"sizes that add up to {total}", got=sections)
     else:
-        # isinstance does not narrow Sequence away
-        step = operator.index(split_size_or_sections)   # type: ignore[arg-type]
+        step = whole("split", "split_size_or_sections as an int or a list of int", split_size_or_sections)
         if step < 1:
             raise RangeError(who="split", expected="a size of at least 1", got=step)
         sections = [min(step, total - i) for i in range(0, total, step)] or [0]
@@ -251,7 +250,7 @@ def cut(who: str, input: Tensor, where: Any, dim: int, equal: int = 0) -> tuple[
         sections = [n // pieces + (i < n % pieces) for i in range(pieces)]
         pieces_of: tuple[Tensor, ...] = apply(SPLIT, input, sections=tuple(sections), dim=d)
         return pieces_of
-    ends = [operator.index(i) for i in places]
+    ends = [whole(who, "places as int", i) for i in places]
     return tuple([getitem(input, (*[slice(None)] * d, slice(a, b))) for a, b in zip([0, *ends], [*ends, n])])
 
 

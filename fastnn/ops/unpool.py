@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import RangeError, ShapeError
+from ..guard import whole
 from ..tensor import Tensor, wrapped
 from .arithmetic import mul
 from .checks import need_float, need_integers, need_room, pair, single
@@ -170,7 +171,7 @@ def unpooled(who: str, input: Tensor, indices: Tensor, kernel: tuple[int, ...], 
     sizes = tuple([(n - 1) * s - 2 * p + k for n, s, p, k in zip(input.shape[-axes:], stride, padding, kernel)])
     if output_size is not None:
         given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,)
-        wanted = tuple([n.__index__() for n in given[-axes:]])
+        wanted = tuple([whole(who, "output_size as int", n) for n in given[-axes:]])
         if len(given) not in (axes, axes + 2) or not all(-s < a - b < s for a, b, s in zip(wanted, sizes, stride)):
             raise ShapeError(who=who, expected=f"an output_size less than the stride from {sizes}", got=output_size)
         sizes = wanted

@@ -18,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..errors import RangeError
+from ..guard import guarded
 from ..html import escape
 from ..io.atomic import atomic_write
 
@@ -145,6 +146,7 @@ def _root(body: str, width: float, height: float, label: str, margin: float = 0)
                    aria_label=label)
 
 
+@guarded
 def beside(pictures: Sequence[Svg], *, columns: int = 2, gap: float = 20, label: str | None = None) -> Svg:
     """Several pictures as one, in rows of `columns`."""
     parts, top, right = [], 0.0, 0.0

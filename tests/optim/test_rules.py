@@ -217,5 +217,5 @@ def test_the_state_dict_has_pytorchs_keys(torch, optimizer):
 def test_every_setting_is_checked(optimizer):
     for name in optimizer.rule.settings:
         for nonsense in (-1.0, "x", float("nan"), None):
-            with pytest.raises(nn.RangeError, match=name):
+            with pytest.raises((nn.RangeError, nn.DTypeError), match=name):
                 optimizer([nn.Parameter([1.0])], **{name: nonsense})

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import FileError, RangeError
+from ...guard import guard_all
 
 __all__ = ["Ink", "Photo", "area_weights", "from_data", "grey", "to_data"]
 
@@ -179,3 +180,6 @@ def middle(pixels: np.ndarray, side: int) -> np.ndarray:
         pixels = np.pad(pixels, [*((n//2, n - n//2) for n in lack), (0, 0)])
     top, left = (round((size - side)/2) for size in pixels.shape[:2])
     return pixels[top:top + side, left:left + side]
+
+
+guard_all(globals())

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import RangeError, ShapeError
+from ...guard import guard_all
 from ..state import State
 from .base import Callback
 
@@ -110,3 +111,6 @@ class Patience(Callback):
                                            if shapes.get(key) != a.shape) or f"{len(self.weights)} arrays")
         if self.weights is not None:
             state.model._fitting(self.weights)      # they are loaded when the run is over
+
+
+guard_all(globals())
