@@ -44,7 +44,10 @@ def on_cpu(who: str, device: Any) -> None:
     """RangeError unless the device is the CPU, or None, which says nothing."""
     if device is None or device.__class__ is globals()["device"]:
         return
-    if str(device).partition(":")[0] != "cpu":
+    kind, colon, index = str(device).partition(":")
+    if kind == "cpu" and colon and not index.isdecimal():
+        raise RangeError(who=who, expected='device "cpu" or "cpu:0"', got=repr(str(device)))
+    if kind != "cpu":
         raise RangeError(who=who, expected='device "cpu"', got=repr(str(device)),
                          hint="fastnn runs on the CPU: leave the device out.")
 

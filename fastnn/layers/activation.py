@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import arrays
 from .. import functional as F
-from ..errors import ShapeError
+from ..errors import RangeError, ShapeError
 from ..tensor import Parameter, Tensor
 from .module import POINTWISE, Module, Window, notice_training
 from .sizes import need_sizes, parameter_dtype
@@ -228,6 +228,8 @@ class Hardtanh(_Activation):
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
+        if not min_val < max_val:
+            raise RangeError(who="Hardtanh", expected="min_val < max_val", got=(min_val, max_val))
         self.min_val, self.max_val = min_val, max_val
 
     def forward(self, input: Tensor) -> Tensor:

@@ -37,8 +37,7 @@ class Recurrent(Module):
                  dropout: float, bidirectional: bool, dtype: Any) -> None:
         super().__init__()
         who = type(self).__name__
-        need_sizes(who, input_size=input_size)
-        need_sizes(who, 1, hidden_size=hidden_size, num_layers=num_layers)
+        need_sizes(who, 1, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
         if num_layers > MOST_LAYERS:  # else making the parameters would take hours, then all memory
             raise ShapeError(who=who, expected=f"num_layers <= {MOST_LAYERS}", got=num_layers)
         if not 0 <= dropout <= 1:

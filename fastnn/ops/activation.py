@@ -138,8 +138,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     tensor([[-1.0, -0.5]])
     """
     channels = input.shape[1] if input.ndim > 1 else 1
-    if weight.numel() not in (1, channels):
-        raise ShapeError(who="prelu", expected=f"1 or {channels} weights", got=weight.shape,
+    if weight.ndim > 1 or weight.numel() not in (1, channels):
+        raise ShapeError(who="prelu", expected=f"a vector of 1 or {channels} weights", got=weight.shape,
                          hint="Channels are dimension 1.")
     weight = reshape(weight, channels, *[1] * (input.ndim - 2)) if weight.numel() > 1 else reshape(weight, ())
     above = gt(input, 0)

@@ -121,7 +121,10 @@ def normalise(by_batch: Op, by_given: Op, input: Tensor, running_mean: Any, runn
         if running is not None and not getattr(running, "_data", running).flags.writeable:
             raise RangeError(who=who, expected=f"{name} in memory that may be written to", got="a read-only array",
                              hint="Give a copy.")           # before one of the two has moved
-    y, mean, var = apply(by_batch, input, weight, bias, eps=at_least_zero(who, eps))
+    eps = at_least_zero(who, eps)
+    if eps == 0:                                    # a channel of equal values has no variance
+        raise RangeError(who=who, expected="eps > 0 in training", got=eps)
+    y, mean, var = apply(by_batch, input, weight, bias, eps=eps)
     if x.size > 0:
         m = x.size // x.shape[1]
         blend(running_mean, mean._data, momentum)

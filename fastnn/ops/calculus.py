@@ -151,7 +151,7 @@ def number(h: Any) -> Any:
     h = plain(h)
     if isinstance(h, Tensor) and h.ndim == 0:
         return h
-    if isinstance(h, bool) or not isinstance(h, (int, float, np.integer, np.floating)):
+    if not isinstance(h, (int, float, np.integer, np.floating)):
         raise DTypeError(who="gradient", expected="spacing as a number, or a list of numbers or of vectors",
                          got=f"a tensor of shape {h.shape}" if isinstance(h, Tensor) else h,
                          hint="Positions stand in a list: spacing=[x].")

@@ -116,6 +116,9 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     return norm(add(sub(x1, x2), eps), p, -1, keepdim)
 
 
+COMPUTE_MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
+
+
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
     r"""The distance of each vector of one set from each of another.
 
@@ -127,7 +130,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
         The leading axes broadcast.
     p : float
         Of the `norm`; from 0 up.
-    compute_mode : accepted for PyTorch's sake
+    compute_mode : accepted for PyTorch's sake, where it is one of PyTorch's words
         Differences are taken always: a matrix product would be quicker and less exact.
 
     Returns
@@ -137,7 +140,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
     Raises
     ------
     ShapeError : if one has fewer than two dimensions, or the d differ.
-    RangeError : if p is below 0.
+    RangeError : if p is below 0, or compute_mode is none of PyTorch's.
     DTypeError : if one is not floating point.
 
     Cost: n m d differences in memory. The slope where a distance is 0 is taken as 0.
@@ -146,6 +149,8 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
     >>> nn.cdist(nn.tensor([[0.0, 0.0]]), nn.tensor([[3.0, 4.0], [0.0, 1.0]]))
     tensor([[5., 1.]])
     """
+    if compute_mode not in (None, *COMPUTE_MODES):
+        raise RangeError(who="cdist", expected=f"compute_mode of {', '.join(COMPUTE_MODES)}", got=repr(compute_mode))
     if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
         raise ShapeError(who="cdist", expected="(..., n, d) and (..., m, d)", got=f"{x1.shape} and {x2.shape}")
     if not p >= 0:

@@ -231,7 +231,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
 
     Raises
     ------
-    ShapeError : if the mask does not broadcast.
+    ShapeError : if the mask does not broadcast, or the value has dimensions.
     DTypeError : if the mask is not bool.
     RangeError : if input's type cannot hold the value.
 
@@ -246,6 +246,9 @@ def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
         if input._data.dtype.kind == "f":
             return apply(WHERE, mask, to(value, input.dtype), input)
         value = value.item()
+    if isinstance(value, (Tensor, np.ndarray)) and value.ndim:
+        raise ShapeError(who="masked_fill", expected="value as a number or a tensor without dimensions",
+                         got=value.shape, hint="x[mask] = values writes several; where(mask, values, x) broadcasts.")
     if not isinstance(input, Tensor):
         need_array("masked_fill", input=input)
         input = tensor(input)

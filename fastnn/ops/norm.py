@@ -128,7 +128,8 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bia
 
     Raises
     ------
-    ShapeError : if C is not a multiple of num_groups, or weight or bias is not of shape (C,).
+    ShapeError : if C is not a multiple of num_groups, weight or bias is not of shape (C,), or there
+        is only one value per group.
     DTypeError : if an argument is not floating point, or they differ in dtype.
 
     Cost: 8 flop per element; bound by memory.
@@ -139,6 +140,9 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bia
     >>> nn.functional.group_norm(nn.tensor([[1.0, 3.0, 5.0, 5.0]]), 2)
     tensor([[-1.,  1.,  0.,  0.]])
     """
+    if isinstance(input, Tensor) and input._data.size == num_groups and input.shape[0] == 1:
+        raise ShapeError("expected more than 1 value per group", who="group_norm", got=f"input of shape {input.shape}",
+                         hint="One value is its own mean: the result would be 0.")
     return apply(GROUP_NORM, input, weight, bias, num_groups=int(num_groups),
                  eps=at_least_zero("group_norm", eps))
 

@@ -211,7 +211,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
         the result has the indices of the slices: [2, 1] gives [0, 0, 1].
     dim : int, optional
         None: the elements as one row.
-    output_size : accepted for PyTorch's sake
+    output_size : the sum of repeats, which PyTorch has no need to compute then
 
     Raises
     ------
@@ -241,6 +241,8 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     if (counts < 0).any():
         raise RangeError(who="repeat_interleave", expected="repeats >= 0", got=int(counts.min()))
     total = int(counts.sum()) if counts.size == n else int(counts.reshape(-1)[0]) * n
+    if output_size not in (None, total):
+        raise ShapeError(who="repeat_interleave", expected=f"output_size={total}, the sum of repeats", got=output_size)
     need_room("repeat_interleave", [*input.shape[:d], total, *input.shape[d + 1:]], input.dtype.itemsize)
     return index_select(input, d, wrapped(np.repeat(np.arange(n), counts.reshape(-1))))
 

@@ -332,7 +332,7 @@ def test_what_is_known_without_a_shape():
 
 @pytest.mark.parametrize("kind", [nn.UninitializedParameter, nn.UninitializedBuffer])
 @pytest.mark.parametrize("shape, options, error", [
-    ((-1,), {}, nn.ShapeError), (("a",), {}, nn.ShapeError), (None, {}, nn.ShapeError), ((2.5,), {}, nn.ShapeError),
+    ((-1,), {}, nn.ShapeError), (("a",), {}, nn.DTypeError), (None, {}, nn.DTypeError), ((2.5,), {}, nn.DTypeError),
     ((2**62, 2**62), {}, nn.ShapeError), (2, {"dtype": "x"}, nn.DTypeError), (2, {"dtype": "complex64"}, nn.DTypeError),
     (2, {"device": "cuda"}, nn.RangeError), (2, {"size": 3}, nn.DTypeError)])
 def test_a_shape_that_cannot_be_is_refused(kind, shape, options, error):

@@ -270,7 +270,9 @@ def test_rows_of_any_size(kind, shape, backend):
         for size, middle in [(size, middle) for size in sizes for middle in (0, 0.5)]:
             x = ((middle + rng.uniform(-0.5, 0.5, shape)) * size).astype(dtype)
             w, b = rng.uniform(0.5, 1.5, channels).astype(dtype), rng.standard_normal(channels).astype(dtype)
-            dy, eps = rng.standard_normal(shape).astype(dtype), 0.0 if size < 1 else 1e-5
+            dy = rng.standard_normal(shape).astype(dtype)
+            # batch norm refuses 0 in training
+            eps = 0.0 if size < 1 and "batch" not in kind else 1e-5
             want = standardise(kind, *(a.astype(np.longdouble) for a in (x, w, b, dy)), eps)
             t = [nn.tensor(a, requires_grad=True) for a in (x, w, b)]
             with nn.use_backend(backend):
