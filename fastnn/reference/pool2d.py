@@ -21,8 +21,9 @@ def pooled_size(size, taps, stride, padding, dilation, ceil_mode):
 
 def under(p, size, taps, stride, padding, dilation):
     """The pixels that window p sees along one direction."""
-    pixels = [p * stride - padding + r * dilation for r in range(taps)]
-    return [i for i in pixels if 0 <= i < size]
+    begin = p * stride - padding
+    before = max(0, -(begin // dilation))           # taps that lie before the image
+    return list(range(begin + before * dilation, min(begin + taps * dilation, size), dilation))
 
 
 def first_maximum(values):

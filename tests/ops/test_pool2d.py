@@ -132,6 +132,17 @@ def test_adaptive_windows_that_see_the_same_pixels_are_one():
 
 
 @pytest.mark.parametrize("backend", ["kernels", "reference"])
+@pytest.mark.parametrize("pool", [F.avg_pool1d, F.max_pool1d, partial(F.lp_pool1d, norm_type=2.0)], ids=["avg", "max", "lp"])
+def test_a_window_far_larger_than_the_image(pool, backend):
+    """With ceil_mode it is cut off at the image's end, and costs what it sees."""
+    x = nn.tensor([[3.0, 4.0]], requires_grad=True)
+    with nn.use_backend(backend):
+        y = pool(x, kernel_size=2**40, ceil_mode=True)
+        y.sum().backward()
+    assert y.shape == (1, 1) and x.grad.shape == (1, 2)
+
+
+@pytest.mark.parametrize("backend", ["kernels", "reference"])
 @pytest.mark.parametrize("pool", [F.adaptive_avg_pool1d, F.adaptive_max_pool1d])
 def test_an_output_far_larger_than_the_image(pool, backend):
     x = nn.tensor([[1.0, 2.0, 4.0]], requires_grad=True)
