@@ -29,7 +29,7 @@ from .inplace_functions import *
 from .layers import *
 from .parameters import Buffer as Buffer, UninitializedBuffer as UninitializedBuffer
 from .parameters import UninitializedParameter as UninitializedParameter
-from .random import manual_seed as manual_seed, seed as seed
+from .random import Generator as Generator, manual_seed as manual_seed, seed as seed
 from .tensor import Parameter as Parameter, Tensor as Tensor, as_tensor as as_tensor, asarray as asarray
 from .tensor import from_dlpack as from_dlpack, from_numpy as from_numpy, is_tensor as is_tensor, tensor as tensor
 

@@ -40,8 +40,13 @@ class device(str):
         return "device(type='cpu')"
 
 
-def on_cpu(who: str, device: Any) -> None:
-    """RangeError unless the device is the CPU, or None, which says nothing."""
+def on_cpu(who: str, device: Any, pin_memory: Any = False) -> None:
+    """RangeError unless the device is the CPU, or None, which says nothing; and for memory that is
+    pinned for another device.
+    """
+    if pin_memory:
+        raise RangeError(who=who, expected="pin_memory=False", got=pin_memory,
+                         hint="It prepares a copy to another device, and fastnn runs on the CPU: leave it out.")
     if device is None or device.__class__ is globals()["device"]:
         return
     kind, colon, index = str(device).partition(":")

@@ -38,7 +38,8 @@ from .errors import DTypeError, FastnnError, RangeError
 from .kernels import compiled, kernel
 
 __all__ = ["FOREIGN", "IndexMistake", "NameMistake", "PathMistake", "as_tensor_hint", "connect", "explain",
-           "guard_all", "guard_methods", "guarded", "is_ours", "named", "refusal", "refuse", "strange", "whole"]
+           "guard_all", "guard_methods", "guarded", "is_ours", "named", "need_defaults", "refusal", "refuse", "strange",
+           "whole"]
 
 # What an argument of the wrong kind or size makes Python and NumPy raise; RuntimeError for more
 # dimensions than NumPy broadcasts. Not MemoryError, which says all there is to say.
@@ -112,6 +113,13 @@ def named(function: AnyFunction) -> AnyFunction:
         except AttributeError as error:
             raise incomplete(error.obj) or error from None
     return cast(AnyFunction, update_wrapper(made, function))
+
+
+def need_defaults(who: str, hint: str, **options: tuple[Any, Any]) -> None:
+    """Arguments of PyTorch's that fastnn accepts at their defaults: name=(value, default)."""
+    for name, (value, default) in options.items():
+        if value is not default and value != default:
+            raise RangeError(who=who, expected=f"{name}={default!r}", got=repr(value), hint=hint)
 
 
 def guard_all(space: dict[str, Any]) -> None:

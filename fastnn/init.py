@@ -13,7 +13,8 @@ U(a, b) is uniform from a to b; N(m, s) is normal with mean m and standard devia
 first name is Xavier. gain is 1, or sqrt(2) before a ReLU: calculate_gain. Lecture notes often state
 Xavier as N(0, 1) / sqrt(n_in): that is kaiming_normal_(w, nonlinearity="linear").
 
-All draw from the stream of `nn.seed` and return the tensor. PyTorch's names and arguments.
+All draw from the stream of `nn.seed`, or from a `generator`, and return the tensor. PyTorch's names
+and arguments.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ import numpy as np
 from . import guard
 from .arrays import is_meta
 from .errors import DTypeError, RangeError, ShapeError
-from .random import generator
+from .random import Generator, stream_of
 from .tensor import Tensor, number_of
 
 __all__ = ["calculate_gain", "constant_", "fans", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_",
            "orthogonal_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_"]
 
 
-def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """U(-a, a) with a = gain sqrt(6 / (n_in + n_out)).
 
     Glorot, Bengio (2010), "Understanding the difficulty of training deep feedforward neural
@@ -46,24 +47,26 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     True
     """
     a = gain * math.sqrt(6.0 / max(sum(fans(tensor)), 1))
-    return uniform_(tensor, -a, a)
+    return uniform_(tensor, -a, a, generator)
 
 
-def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """N(0, s) with s = gain sqrt(2 / (n_in + n_out)). Glorot, Bengio (2010)."""
-    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / max(sum(fans(tensor)), 1)))
+    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / max(sum(fans(tensor)), 1)), generator)
 
 
-def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
+def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+                     generator: Generator | None = None) -> Tensor:
     """U(-b, b) with b = gain sqrt(3 / n). Arguments: see kaiming_normal_.
 
     He, Zhang, Ren, Sun (2015).
     """
     b = calculate_gain(nonlinearity, a) * math.sqrt(3.0 / _fan(tensor, mode))
-    return uniform_(tensor, -b, b)
+    return uniform_(tensor, -b, b, generator)
 
 
-def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
+def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+                    generator: Generator | None = None) -> Tensor:
     """N(0, s) with s = gain / sqrt(n).
 
     Parameters
@@ -93,10 +96,10 @@ def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinea
     >>> w.std().round(decimals=1)           # sqrt(2 / 50) = 0.2
     tensor(0.2)
     """
-    return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode)))
+    return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode)), generator)
 
 
-def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Orthonormal rows or columns, whichever are fewer, times gain; a product then keeps lengths.
 
     Saxe, McClelland, Ganguli (2014), "Exact solutions to the nonlinear dynamics of learning in deep
@@ -107,41 +110,45 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     >>> (w @ w.T).allclose(nn.eye(3), atol=1e-5)
     True
     """
+    rng = stream_of("orthogonal_", generator)
     if tensor.ndim < 2:
         raise ShapeError(who="orthogonal_", expected="at least two dimensions", got=tensor.shape)
 
     def draw() -> np.ndarray:
         rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
-        q, r = np.linalg.qr(generator().normal(size=(max(rows, columns), min(rows, columns))))
+        q, r = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))
         q = q * np.sign(np.diag(r))     # else the draw is not uniform over the orthogonal matrices
         return gain * (q if rows >= columns else q.T).reshape(tensor.shape)
     return _fill(tensor, draw, "orthogonal_")
 
 
-def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """U(a, b): a <= x < b, also after rounding to the tensor's type.
 
     Where the type has no number between a and b, all are a. RangeError unless a <= b, and b - a is
     finite.
     """
+    rng = stream_of("uniform_", generator)
     if not (a <= b and math.isfinite(b - a)):
         raise RangeError(who="uniform_", expected="a <= b, both finite", got=(a, b))
 
     def draw() -> np.ndarray:
-        values = generator().uniform(a, b, tensor.shape).astype(tensor.dtype, copy=False)
+        values = rng.uniform(a, b, tensor.shape).astype(tensor.dtype, copy=False)
         low, high = tensor.dtype.type(a), tensor.dtype.type(b)
         return np.minimum(values, max(low, np.nextafter(high, low)))   # rounding may have reached b
     return _fill(tensor, draw, "uniform_")
 
 
-def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """N(mean, std). RangeError unless std is at least 0 and both are finite."""
+    rng = stream_of("normal_", generator)
     if not (0 <= std < math.inf and math.isfinite(mean)):
         raise RangeError(who="normal_", expected="a finite mean and std >= 0", got=(mean, std))
-    return _fill(tensor, lambda: generator().normal(mean, std, tensor.shape), "normal_")
+    return _fill(tensor, lambda: rng.normal(mean, std, tensor.shape), "normal_")
 
 
-def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
+def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
+                  generator: Generator | None = None) -> Tensor:
     """N(mean, std) between a and b: numbers outside are drawn again, so none piles up at a bound.
 
     Where [a, b] lies in a tail, or is narrow, the proposals come from an exponential or a uniform
@@ -157,6 +164,7 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     >>> x.mean().round(decimals=2)          # 5.18 by integration
     tensor(5.18)
     """
+    rng = stream_of("trunc_normal_", generator)
     if not a < b:
         raise RangeError(who="trunc_normal_", expected="a < b", got=(a, b))
     if not (0 <= std < math.inf and math.isfinite(mean)):
@@ -167,7 +175,7 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
             low, high = np.divide((a - mean, b - mean), std) if std else (math.inf, math.inf)
         if low == math.inf or high == -math.inf:    # all of the law lies in one point
             return np.full(tensor.shape, min(max(mean, a), b))
-        propose = _proposals(float(low), float(high))
+        propose = _proposals(rng, float(low), float(high))
         values, taken = propose(tensor.shape)
         while not taken.all():
             left = np.flatnonzero(~taken)
@@ -177,15 +185,15 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     return _fill(tensor, draw, "trunc_normal_")
 
 
-def _proposals(low: float, high: float) -> Callable[[tuple[int, ...]], tuple[np.ndarray, np.ndarray]]:
+def _proposals(rng: np.random.Generator, low: float,
+               high: float) -> Callable[[tuple[int, ...]], tuple[np.ndarray, np.ndarray]]:
     """propose(shape) -> (values, which of them are taken), for N(0, 1) between low and high.
 
     A value z from a law of density g is taken with the probability e^(-z^2 / 2) / (c g(z)), where c
     makes the largest of these 1.
     """
-    rng = generator()
     if high <= 0:                                   # the lower tail is the upper one, mirrored
-        mirrored = _proposals(-high, -low)
+        mirrored = _proposals(rng, -high, -low)
 
         def mirror(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
             z, taken = mirrored(shape)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .autograd import is_grad_enabled, stepped
+from .autograd import is_grad_enabled, stepped, write
 from .device import on_cpu
-from .errors import AttributeMistake, RangeError, ShapeError
+from .errors import AttributeMistake, DTypeError, RangeError, ShapeError
 from .moved import moved_names
 
 if TYPE_CHECKING:
@@ -124,7 +124,12 @@ class TensorMethods:
     def masked_fill_(self: Any, mask: Any, value: Any) -> Tensor:
         return changed(self, "masked_fill_", F.masked_fill, mask, value)
 
-    def cumsum_(self: Any, dim: int) -> Tensor: return changed(self, "cumsum_", F.cumsum, dim)
+    def cumsum_(self: Any, dim: int, *, dtype: Any = None) -> Tensor:
+        if dtype is not None and np.dtype(dtype) != self.dtype:
+            raise DTypeError(who="cumsum_", expected=f"dtype {self.dtype}, in which the result stands", got=dtype,
+                             hint="Use cumsum(dim, dtype=...).")
+        return changed(self, "cumsum_", F.cumsum, dim)
+
     def logical_not_(self: Any) -> Tensor: return changed(self, "logical_not_", F.logical_not)
     def bitwise_not_(self: Any) -> Tensor: return changed(self, "bitwise_not_", F.bitwise_not)
     def abs_(self: Any) -> Tensor: return changed(self, "abs_", F.abs)
@@ -141,7 +146,9 @@ class TensorMethods:
     def neg_(self: Any) -> Tensor: return changed(self, "neg_", F.neg)
     def reciprocal_(self: Any) -> Tensor: return changed(self, "reciprocal_", F.reciprocal)
     def relu_(self: Any) -> Tensor: return changed(self, "relu_", F.relu)
-    def round_(self: Any) -> Tensor: return changed(self, "round_", F.round)
+    def round_(self: Any, *, decimals: Any = 0) -> Tensor:
+        return changed(self, "round_", F.round, decimals=decimals)
+
     def rsqrt_(self: Any) -> Tensor: return changed(self, "rsqrt_", F.rsqrt)
     def sigmoid_(self: Any) -> Tensor: return changed(self, "sigmoid_", F.sigmoid)
     def sign_(self: Any) -> Tensor: return changed(self, "sign_", F.sign)
@@ -197,8 +204,8 @@ class TensorMethods:
     def tan_(self: Any) -> Tensor: return changed(self, "tan_", F.tan)
     def logit_(self: Any, eps: Any = None) -> Tensor: return changed(self, "logit_", F.logit, eps)
     def atan2_(self: Any, other: Any) -> Tensor: return changed(self, "atan2_", F.atan2, other)
-    def clamp_max_(self: Any, other: Any) -> Tensor: return changed(self, "clamp_max_", F.clamp_max, other)
-    def clamp_min_(self: Any, other: Any) -> Tensor: return changed(self, "clamp_min_", F.clamp_min, other)
+    def clamp_max_(self: Any, max: Any) -> Tensor: return changed(self, "clamp_max_", F.clamp_max, max)
+    def clamp_min_(self: Any, min: Any) -> Tensor: return changed(self, "clamp_min_", F.clamp_min, min)
     def copysign_(self: Any, other: Any) -> Tensor: return changed(self, "copysign_", F.copysign, other)
     def fmod_(self: Any, other: Any) -> Tensor: return changed(self, "fmod_", F.fmod, other)
     def gcd_(self: Any, other: Any) -> Tensor: return changed(self, "gcd_", F.gcd, other)
@@ -221,14 +228,16 @@ class TensorMethods:
 
     def xlogy_(self: Any, other: Any) -> Tensor: return changed(self, "xlogy_", F.xlogy, other)
 
-    def scatter_(self: Any, dim: int, index: Any, src: Any = None, **options: Any) -> Tensor:
-        return changed(self, "scatter_", F.scatter, dim, index, src, **options)
+    def scatter_(self: Any, dim: int, index: Any, src: Any = None, *, value: Any = None,
+                 reduce: str | None = None) -> Tensor:
+        return changed(self, "scatter_", F.scatter, dim, index, src, value=value, reduce=reduce)
 
     def scatter_add_(self: Any, dim: int, index: Any, src: Any) -> Tensor:
         return changed(self, "scatter_add_", F.scatter_add, dim, index, src)
 
-    def scatter_reduce_(self: Any, dim: int, index: Any, src: Any, reduce: str, **options: Any) -> Tensor:
-        return changed(self, "scatter_reduce_", F.scatter_reduce, dim, index, src, reduce, **options)
+    def scatter_reduce_(self: Any, dim: int, index: Any, src: Any, reduce: str, *,
+                        include_self: Truth = True) -> Tensor:
+        return changed(self, "scatter_reduce_", F.scatter_reduce, dim, index, src, reduce, include_self=include_self)
 
     def index_add_(self: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Tensor:
         return changed(self, "index_add_", F.index_add, dim, index, source, alpha=alpha)
@@ -239,8 +248,9 @@ class TensorMethods:
     def index_fill_(self: Any, dim: int, index: Any, value: Any) -> Tensor:
         return changed(self, "index_fill_", F.index_fill, dim, index, value)
 
-    def index_reduce_(self: Any, dim: int, index: Any, source: Any, reduce: str, **options: Any) -> Tensor:
-        return changed(self, "index_reduce_", F.index_reduce, dim, index, source, reduce, **options)
+    def index_reduce_(self: Any, dim: int, index: Any, source: Any, reduce: str, *,
+                      include_self: Truth = True) -> Tensor:
+        return changed(self, "index_reduce_", F.index_reduce, dim, index, source, reduce, include_self=include_self)
 
     def index_put_(self: Any, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
         return changed(self, "index_put_", F.index_put, indices, values, accumulate)
@@ -259,7 +269,6 @@ class TensorMethods:
 
     # ---- elements --------------------------------------------------------------------------------
     def __getitem__(self: Any, key: Any) -> Tensor: return F.getitem(self, key)
-    def gather(self: Any, dim: int, index: Any) -> Tensor: return F.gather(self, dim, index)
     def index_select(self: Any, dim: int, index: Any) -> Tensor: return F.index_select(self, dim, index)
     def masked_fill(self: Any, mask: Any, value: float) -> Tensor: return F.masked_fill(self, mask, value)
     def where(self: Any, condition: Any, other: Any) -> Tensor: return F.where(condition, self, other)
@@ -267,15 +276,17 @@ class TensorMethods:
     def triu(self: Any, diagonal: int = 0) -> Tensor: return F.triu(self, diagonal)
 
     # ---- shape -----------------------------------------------------------------------------------
-    def view(self: Any, *shape: Any) -> Tensor: return F.reshape(self, *shape)
+    def view(self: Any, *shape: Any, size: Any = None) -> Tensor: return F.reshape(self, *shape, shape=size)
+
+    def split(self: Any, split_size: Any, dim: int = 0, **numpy: Any) -> tuple[Tensor, ...]:
+        return F.split(self, split_size, dim, **numpy)
+
     def view_as(self: Any, other: Any) -> Tensor: return F.reshape(self, *other.shape)
     def reshape_as(self: Any, other: Any) -> Tensor: return F.reshape(self, *other.shape)
     def flatten(self: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor: return F.flatten(self, start_dim, end_dim)
     def unflatten(self: Any, dim: int, sizes: Sequence[int]) -> Tensor: return F.unflatten(self, dim, sizes)
     def transpose(self: Any, dim0: int, dim1: int) -> Tensor: return F.transpose(self, dim0, dim1)
-    def swapaxes(self: Any, axis0: int, axis1: int) -> Tensor: return F.swapaxes(self, axis0, axis1)
     def expand_as(self: Any, other: Any) -> Tensor: return F.expand(self, *other.shape)
-    def broadcast_to(self: Any, *shape: Any) -> Tensor: return F.broadcast_to(self, *shape)
     def roll(self: Any, shifts: Any, dims: Any = None) -> Tensor: return F.roll(self, shifts, dims)
 
     @property
@@ -310,7 +321,6 @@ class TensorMethods:
         return F.movedim(windows, d + 1, -1)
 
     def contiguous(self: Any) -> Tensor: return F.contiguous(self)
-    def to(self: Any, *args: Any, **options: Any) -> Tensor: return F.to(self, *args, **options)
     def cpu(self: Any) -> Tensor: return self
 
     def cuda(self: Any, *args: Any, **options: Any) -> Tensor:
@@ -330,45 +340,57 @@ class TensorMethods:
     def bool(self: Any) -> Tensor: return F.to(self, np.bool_)
 
     # ---- new tensors of this one's type ----------------------------------------------------------
-    def new_zeros(self: Any, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
-        return C.zeros(*size, dtype=self.dtype if dtype is None else dtype, **options)
+    def new_zeros(self: Any, *sizes: Any, size: Any = None, dtype: Any = None, requires_grad: Truth = False,
+                  device: Any = None, pin_memory: Truth = False) -> Tensor:
+        return C.zeros(*sizes, size=size, dtype=self.dtype if dtype is None else dtype, requires_grad=requires_grad,
+                       device=device, pin_memory=pin_memory)
 
-    def new_ones(self: Any, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
-        return C.ones(*size, dtype=self.dtype if dtype is None else dtype, **options)
+    def new_ones(self: Any, *sizes: Any, size: Any = None, dtype: Any = None, requires_grad: Truth = False,
+                 device: Any = None, pin_memory: Truth = False) -> Tensor:
+        return C.ones(*sizes, size=size, dtype=self.dtype if dtype is None else dtype, requires_grad=requires_grad,
+                      device=device, pin_memory=pin_memory)
 
-    def new_empty(self: Any, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
-        return C.empty(*size, dtype=self.dtype if dtype is None else dtype, **options)
+    def new_empty(self: Any, *sizes: Any, size: Any = None, dtype: Any = None, requires_grad: Truth = False,
+                  device: Any = None, pin_memory: Truth = False) -> Tensor:
+        return C.empty(*sizes, size=size, dtype=self.dtype if dtype is None else dtype, requires_grad=requires_grad,
+                       device=device, pin_memory=pin_memory)
 
-    def new_full(self: Any, size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Tensor:
-        return C.full(size, fill_value, dtype=self.dtype if dtype is None else dtype, **options)
+    def new_full(self: Any, size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: Truth = False,
+                 device: Any = None, pin_memory: Truth = False) -> Tensor:
+        return C.full(size, fill_value, dtype=self.dtype if dtype is None else dtype, requires_grad=requires_grad,
+                      device=device, pin_memory=pin_memory)
 
-    def new_tensor(self: Any, data: Any, *, dtype: Any = None, **options: Any) -> Tensor:
-        return C.new_tensor(data, self.dtype if dtype is None else dtype, **options)
+    def new_tensor(self: Any, data: Any, *, dtype: Any = None, requires_grad: Truth = False,
+                   device: Any = None) -> Tensor:
+        return C.new_tensor(data, self.dtype if dtype is None else dtype, requires_grad, device=device)
 
     # ---- random numbers, in place ----------------------------------------------------------------
-    def normal_(self: Any, mean: Any = 0.0, std: Any = 1.0) -> Tensor:
-        return self.copy_(I.normal_(C.empty_like(self), mean, std), who="normal_")
+    def normal_(self: Any, mean: Any = 0.0, std: Any = 1.0, *, generator: Any = None) -> Tensor:
+        return written(self, "normal_", I.normal_(C.empty_like(self), mean, std, generator))
 
-    def uniform_(self: Any, a: Any = 0.0, b: Any = 1.0) -> Tensor:
-        return self.copy_(I.uniform_(C.empty_like(self), a, b), who="uniform_")
+    def uniform_(self: Any, from_: Any = 0.0, to: Any = 1.0, *, generator: Any = None) -> Tensor:
+        return written(self, "uniform_", I.uniform_(C.empty_like(self), from_, to, generator))
 
-    def bernoulli_(self: Any, p: Any = 0.5) -> Tensor:
-        return self.copy_(C.bernoulli(p if hasattr(p, "shape") else C.full(self.shape, p + 0.0)), who="bernoulli_")
+    def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Tensor:
+        chances = p if hasattr(p, "shape") else C.full(self.shape, p + 0.0)
+        return written(self, "bernoulli_", C.bernoulli(chances, generator=generator))
 
-    def multinomial(self: Any, num_samples: Any, replacement: Any = False) -> Tensor:
-        return C.multinomial(self, num_samples, replacement)
+    def multinomial(self: Any, num_samples: Any, replacement: Any = False, *, generator: Any = None) -> Tensor:
+        return C.multinomial(self, num_samples, replacement, generator=generator)
 
-    def bernoulli(self: Any) -> Tensor: return C.bernoulli(self)
+    def bernoulli(self: Any, p: Any = None, *, generator: Any = None) -> Tensor:
+        return C.bernoulli(self, p, generator=generator)
 
-    def random_(self: Any, low: Any = None, high: Any = None) -> Tensor:
-        """Whole numbers low <= x < high; random_(high) begins at 0, random_() ends where the type
-        does.
+    def random_(self: Any, from_: Any = None, to: Any = None, *, generator: Any = None) -> Tensor:
+        """Whole numbers from <= x < to; random_(to) begins at 0, random_() ends where the type
+        does. The first argument is PyTorch's `from`.
         """
-        if low is None:
+        low, high = from_, to
+        if low is None and high is None:
             ends = {"float32": 2**24, "float64": 2**53, "bool": 2}
             high = ends.get(self.dtype.name) or np.iinfo(self.dtype).max
         low, high = (0, low) if high is None else (low or 0, high)
-        return self.copy_(C.randint(low, high, self.shape, dtype=self.dtype), who="random_")
+        return written(self, "random_", C.randint(low, high, self.shape, dtype=self.dtype, generator=generator))
 
     # ---- functions of each element ---------------------------------------------------------------
     def add(self: Any, other: Any, *, alpha: Any = 1) -> Tensor: return F.add(self, other, alpha=alpha)
@@ -381,9 +403,6 @@ class TensorMethods:
     def neg(self: Any) -> Tensor: return F.neg(self)
     def pow(self: Any, exponent: Any) -> Tensor: return F.pow(self, exponent)
     def matmul(self: Any, other: Any) -> Tensor: return F.matmul(self, other)
-    def mm(self: Any, other: Any) -> Tensor: return F.mm(self, other)
-    def bmm(self: Any, other: Any) -> Tensor: return F.bmm(self, other)
-    def dot(self: Any, other: Any) -> Tensor: return F.dot(self, other)
     def maximum(self: Any, other: Any) -> Tensor: return F.maximum(self, other)
     def minimum(self: Any, other: Any) -> Tensor: return F.minimum(self, other)
     def remainder(self: Any, other: Any) -> Tensor: return F.remainder(self, other)
@@ -422,9 +441,6 @@ class TensorMethods:
     def ge(self: Any, other: Any) -> Tensor: return F.ge(self, other)
     def equal(self: Any, other: Any) -> Truth: return F.equal(self, other)
 
-    def allclose(self: Any, other: Any, rtol: Any = 1e-5, atol: Any = 1e-8) -> Truth:
-        return F.allclose(self, other, rtol, atol)
-
     def isnan(self: Any) -> Tensor: return F.isnan(self)
     def isinf(self: Any) -> Tensor: return F.isinf(self)
     def isfinite(self: Any) -> Tensor: return F.isfinite(self)
@@ -437,6 +453,14 @@ class TensorMethods:
         frexp = F.frexp
         i0 = F.i0
         mvlgamma = F.mvlgamma
+        allclose = F.allclose
+        bmm = F.bmm
+        broadcast_to = F.expand
+        dot = F.dot
+        gather = F.gather
+        mm = F.mm
+        swapaxes = F.swapaxes
+        to = F.to
         sum = F.sum
         mean = F.mean
         var = F.var
@@ -460,7 +484,6 @@ class TensorMethods:
         reshape = F.reshape
         squeeze = F.squeeze
         unsqueeze = F.unsqueeze
-        split = F.split
         unbind = F.unbind
         chunk = F.chunk
         flip = F.flip
@@ -629,23 +652,23 @@ for _name, _method in vars(TensorMethods).items():
 
 
 THE_FUNCTIONS = """
-    absolute acos acosh addbmm addcdiv addcmul addmm addmv addr all amax amin aminmax angle any
-    arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argsort argwhere asin asinh
-    atan atan2 atanh baddbmm bincount bitwise_and bitwise_left_shift bitwise_not bitwise_or
-    bitwise_right_shift bitwise_xor chunk clamp_max clamp_min copysign corrcoef cosh count_nonzero
-    cov cross cummax cummin cumprod cumsum deg2rad diag diag_embed diagflat diagonal
-    diagonal_scatter diff digamma dist divide dsplit erfc erfinv exp2 expand fix flip fliplr flipud
-    float_power floor_divide fmax fmin fmod frac frexp gcd ger greater greater_equal hardshrink
-    heaviside histc hsplit hypot i0 index_add index_copy index_fill index_put index_reduce inner
-    isclose isneginf isposinf isreal kron kthvalue lcm ldexp lerp less less_equal lgamma log_softmax
-    logaddexp logaddexp2 logcumsumexp logical_xor logit logsumexp masked_scatter masked_select max
-    mean median min mode moveaxis movedim msort multiply mv mvlgamma nan_to_num nanmean nanmedian
-    nanquantile nansum narrow negative nextafter nonzero norm not_equal outer permute positive prelu
-    prod put quantile rad2deg ravel renorm repeat repeat_interleave reshape rot90 scatter
-    scatter_add scatter_reduce select select_scatter sgn signbit sinc sinh slice_scatter softmax
-    sort split split_with_sizes squeeze std subtract sum swapdims t take take_along_dim tan
-    tensor_split tile topk trace true_divide unbind unique unique_consecutive unsqueeze var vdot
-    vsplit xlogy
+    absolute acos acosh addbmm addcdiv addcmul addmm addmv addr all allclose amax amin aminmax angle
+    any arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argsort argwhere asin
+    asinh atan atan2 atanh baddbmm bincount bitwise_and bitwise_left_shift bitwise_not bitwise_or
+    bitwise_right_shift bitwise_xor bmm broadcast_to chunk clamp_max clamp_min copysign corrcoef
+    cosh count_nonzero cov cross cummax cummin cumprod cumsum deg2rad diag diag_embed diagflat
+    diagonal diagonal_scatter diff digamma dist divide dot dsplit erfc erfinv exp2 expand fix flip
+    fliplr flipud float_power floor_divide fmax fmin fmod frac frexp gather gcd ger greater
+    greater_equal hardshrink heaviside histc hsplit hypot i0 index_add index_copy index_fill
+    index_put index_reduce inner isclose isneginf isposinf isreal kron kthvalue lcm ldexp lerp less
+    less_equal lgamma log_softmax logaddexp logaddexp2 logcumsumexp logical_xor logit logsumexp
+    masked_scatter masked_select max mean median min mm mode moveaxis movedim msort multiply mv
+    mvlgamma nan_to_num nanmean nanmedian nanquantile nansum narrow negative nextafter nonzero norm
+    not_equal outer permute positive prelu prod put quantile rad2deg ravel renorm repeat
+    repeat_interleave reshape rot90 scatter scatter_add scatter_reduce select select_scatter sgn
+    signbit sinc sinh slice_scatter softmax sort split_with_sizes squeeze std subtract sum swapaxes
+    swapdims t take take_along_dim tan tensor_split tile to topk trace true_divide unbind unique
+    unique_consecutive unsqueeze var vdot vsplit xlogy
 """
 
 
@@ -706,7 +729,13 @@ def changed(t: Any, who: str, function: Callable[..., Tensor], *operands: Any, *
     """t = function(t, *operands), in t's memory; the tape follows."""
     t._may_change(who)
     before = t._before() if recorded(t, *operands) else t
-    return t.copy_(function(before, *operands, **attrs), who=who)
+    return written(t, who, function(before, *operands, **attrs))
+
+
+def written(t: Any, who: str, values: Any) -> Tensor:
+    """t with these values in its memory; the tape follows."""
+    write(t, who, None, values)
+    return t
 
 
 def compared(t: Any, who: str, function: Callable[..., Tensor], other: Any) -> Tensor:

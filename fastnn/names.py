@@ -51,7 +51,6 @@ OF_PYTORCH = {
     "get_rng_state set_rng_state": "nn.seed(0) begins all streams anew.",
     "use_deterministic_algorithms": "Results are the same in every run and for any number of threads: leave it out.",
     "set_printoptions": "Use np.set_printoptions and print(x.numpy()).",
-    "Generator": "nn.seed(0) begins all streams anew; a DataLoader takes seed=.",
     "FloatTensor DoubleTensor LongTensor IntTensor BoolTensor ByteTensor":
         "Use nn.tensor(data, dtype='float32'), 'float64', 'int64', ...",
     "Size": "A shape is a tuple: x.shape == (2, 3).",
@@ -182,13 +181,6 @@ ELSEWHERE = {
     ("Linear", "activation"): "An activation is a layer of its own: nn.Sequential(nn.Linear(...), nn.ReLU()).",
     ("Conv2d", "activation"): "An activation is a layer of its own: nn.Sequential(nn.Conv2d(...), nn.ReLU()).",
     ("Linear", "input_shape"): "The first argument is the size of the input: nn.Linear(784, 10).",
-    ("load", "map_location"): "There is the CPU alone: leave it out.",
-    ("load", "weights_only"): "A file holds numbers and no code: leave it out.",
-    ("DataLoader", "num_workers"): "A batch is one copy and needs no workers: leave it out.",
-    ("DataLoader", "pin_memory"): "There is the CPU alone: leave it out.",
-    ("DataLoader", "collate_fn"): "Use transform=, which gets a whole batch.",
-    ("DataLoader", "sampler"): "Use shuffle=True, or a nn.data.Subset in the order that you want.",
-    ("DataLoader", "generator"): "Use seed=.",
 }
 
 

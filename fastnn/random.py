@@ -9,7 +9,7 @@ import numpy as np
 from .errors import DTypeError, RangeError
 from .guard import named
 
-__all__ = ["generator", "manual_seed", "next_dropout_key", "random_state", "seed", "set_random_state"]
+__all__ = ["Generator", "generator", "manual_seed", "next_dropout_key", "random_state", "seed", "set_random_state"]
 
 # made when first used: numpy.random takes time to import
 _generator: np.random.Generator | None = None
@@ -18,7 +18,7 @@ _dropout_calls = 0
 
 
 @named
-def seed(value: int) -> None:
+def seed(seed: int) -> None:
     """Begin all of fastnn's random streams anew: initialisation, dropout, shuffling without a seed
     of its own.
 
@@ -30,16 +30,95 @@ def seed(value: int) -> None:
     True
     """
     global _generator, _dropout_key, _dropout_calls
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise DTypeError(who="seed", expected="a whole number", got=repr(value))
-    if value < 0:
-        raise RangeError(who="seed", expected="a whole number from 0 up", got=value)
-    _generator = np.random.default_rng(value)
-    _dropout_key = int(np.random.default_rng([value, 1]).integers(2**63))
+    _checked_seed("seed", seed)
+    _generator = np.random.default_rng(seed)
+    _dropout_key = int(np.random.default_rng([seed, 1]).integers(2**63))
     _dropout_calls = 0
 
 
 manual_seed = seed
+
+
+class Generator:
+    """A stream of random numbers of one's own, for the argument `generator=` of what draws some.
+
+    What is drawn from it takes nothing from the stream of `nn.seed`, and the other way round.
+
+    Parameters
+    ----------
+    device : "cpu"
+        The only one there is.
+
+    >>> import fastnn as nn
+    >>> g = nn.Generator().manual_seed(3)
+    >>> a = nn.rand(2, generator=g)
+    >>> bool((a == nn.rand(2, generator=g.manual_seed(3))).all())
+    True
+    """
+
+    @named
+    def __init__(self, device: Any = "cpu") -> None:
+        if str(device).partition(":")[0] != "cpu":
+            raise RangeError(who="Generator", expected='device "cpu"', got=repr(str(device)),
+                             hint="fastnn runs on the CPU: leave the device out.")
+        self.seed()
+
+    @named
+    def manual_seed(self, seed: int) -> Generator:
+        """Begin anew with this seed, a whole number from 0 up; returns self."""
+        self._seed = int(_checked_seed("Generator.manual_seed", seed))
+        self._stream = np.random.default_rng(self._seed)
+        return self
+
+    def seed(self) -> int:
+        """Begin anew with a seed of the system's, which is returned."""
+        found = int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1)
+        self.manual_seed(found)
+        return found
+
+    def initial_seed(self) -> int:
+        """The seed that it began with."""
+        return self._seed
+
+    def get_state(self) -> dict[str, Any]:
+        """Where it stands, as plain data."""
+        return {"seed": self._seed, "stream": self._stream.bit_generator.state}
+
+    @named
+    def set_state(self, new_state: dict[str, Any]) -> Generator:
+        """Go on where `get_state` was called; returns self."""
+        if not isinstance(new_state, dict) or set(new_state) != {"seed", "stream"}:
+            raise DTypeError(who="Generator.set_state", expected="what get_state() returned",
+                             got=type(new_state).__name__)
+        fresh = np.random.default_rng(0)
+        try:
+            fresh.bit_generator.state = new_state["stream"]
+        except (TypeError, ValueError, KeyError) as error:
+            raise DTypeError(who="Generator.set_state", expected="what get_state() returned", got=str(error)) from None
+        self._seed, self._stream = new_state["seed"], fresh
+        return self
+
+    def __repr__(self) -> str:
+        return f"Generator(seed={self._seed})"
+
+
+def stream_of(who: str, generator: Any) -> np.random.Generator:
+    """NumPy's generator behind the argument `generator`; that of `nn.seed` for None."""
+    if generator is None:
+        return globals()["generator"]()
+    if isinstance(generator, Generator):
+        return generator._stream
+    foreign = type(generator).__module__.partition(".")[0] == "torch"
+    raise DTypeError(who=who, expected="generator as a nn.Generator or None", got=type(generator).__name__,
+                     hint="It is PyTorch's: nn.Generator().manual_seed(0)." if foreign else "")
+
+
+def _checked_seed(who: str, seed: Any) -> Any:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise DTypeError(who=who, expected="a whole number", got=repr(seed))
+    if seed < 0:
+        raise RangeError(who=who, expected="a whole number from 0 up", got=seed)
+    return seed
 
 
 def generator() -> np.random.Generator:

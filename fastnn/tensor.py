@@ -10,7 +10,7 @@ import copy
 import copyreg
 import math
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import Any, overload
 
@@ -276,7 +276,8 @@ class Tensor(TensorMethods):
         return format(self.item(), spec) if self._data.size == 1 and spec else repr(self)
 
     # ---- the tape --------------------------------------------------------------------------------
-    def backward(self, gradient: Any = None, retain_graph: bool | None = False, create_graph: bool = False) -> None:
+    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+                 inputs: Tensor | Sequence[Tensor] | None = None) -> None:
         """Add d(self)/d(leaf) * gradient to the `.grad` of every leaf that self was computed from.
 
         Parameters
@@ -287,6 +288,8 @@ class Tensor(TensorMethods):
             Keep what the tape saved, so that backward can be called again.
         create_graph : bool
             Must be False: `.grad` has no history. `autograd.grad` has this argument.
+        inputs : Tensor, or a sequence of them, optional
+            Only these get a `.grad`, also where they are results of ops.
 
         Raises
         ------
@@ -296,10 +299,7 @@ class Tensor(TensorMethods):
         ShapeError
             if self is not a scalar and no gradient is given, or its shape differs.
         """
-        if create_graph:
-            raise GraphError("gradients in .grad have no history", who="backward",
-                             hint="nn.autograd.grad(loss, parameters, create_graph=True) returns some that have.")
-        backward([self], None if gradient is None else [gradient], retain_graph)
+        backward([self], None if gradient is None else [gradient], retain_graph, create_graph, inputs=inputs)
 
     def detach(self) -> Tensor:
         """The same array without its history: a leaf that shares the memory, and needs no gradient.
@@ -386,21 +386,21 @@ class Tensor(TensorMethods):
                 return
         write(self, "setitem", key, _to_write("setitem", value, self._data.dtype))
 
-    def copy_(self, other: Any, *, who: str = "copy_") -> Tensor:
-        """Overwrite the values, broadcasting `other`; returns self.
+    def copy_(self, src: Any, non_blocking: bool = False) -> Tensor:
+        """Overwrite the values, broadcasting `src`; returns self. non_blocking says nothing here.
 
-        The tape follows, as it follows `self[key] = other` and every change in place: the gradient
-        of what is overwritten is 0, and `other` gets its own.
+        The tape follows, as it follows `self[key] = src` and every change in place: the gradient
+        of what is overwritten is 0, and `src` gets its own.
 
         Raises
         ------
         GraphError
             self is a leaf that requires a gradient (or a view of one) and the tape records, or it
-            holds integers and `other` requires a gradient.
+            holds integers and `src` requires a gradient.
         ShapeError
-            `other` does not broadcast to self.
+            `src` does not broadcast to self.
         DTypeError
-            `other` is of a wider kind: a fraction cannot go where integers are.
+            `src` is of a wider kind: a fraction cannot go where integers are.
 
         >>> import fastnn as nn
         >>> w, out = nn.Parameter([2.0]), nn.zeros(3, 1)
@@ -409,7 +409,7 @@ class Tensor(TensorMethods):
         >>> out.sum().backward(); w.grad
         tensor([3.])
         """
-        write(self, who, None, other)
+        write(self, "copy_", None, src)
         return self
 
     def fill_(self, value: Any) -> Tensor:
@@ -581,7 +581,8 @@ class Parameter(Tensor):
 
 
 @guard.named
-def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, *, device: Any = None) -> Tensor:
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, *, device: Any = None,
+           pin_memory: bool = False) -> Tensor:
     """A tensor from anything array-like; an array is wrapped without a copy where its type allows.
 
     Python floats become float32 and Python integers int64; arrays and tensors keep their dtype,
@@ -605,8 +606,8 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, *, device:
     >>> nn.tensor(a).data is a
     True
     """
-    if device is not None:
-        on_cpu("tensor", device)
+    if device is not None or pin_memory:
+        on_cpu("tensor", device, pin_memory)
     if isinstance(data, Tensor):
         array = data._data
     elif isinstance(data, (np.ndarray, np.generic)):
@@ -685,14 +686,14 @@ def asarray(data: Any, dtype: Any = None, requires_grad: bool | None = None, *, 
 
 
 @guard.named
-def is_tensor(x: Any) -> bool:
-    """Whether x is a tensor of fastnn's.
+def is_tensor(obj: Any) -> bool:
+    """Whether this is a tensor of fastnn's.
 
     >>> import numpy as np, fastnn as nn
     >>> nn.is_tensor(nn.ones(2)), nn.is_tensor(np.ones(2))
     (True, False)
     """
-    return isinstance(x, Tensor)
+    return isinstance(obj, Tensor)
 
 
 def array_of(x: Any) -> np.ndarray:
@@ -740,18 +741,22 @@ def from_numpy(array: np.ndarray) -> Tensor:
 
 
 @guard.guarded
-def from_dlpack(x: Any) -> Tensor:
-    """A tensor over the memory of another library's array (PyTorch, JAX, CuPy on the CPU), no copy.
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor over the memory of another library's array (PyTorch, JAX, CuPy on the CPU); a copy
+    only with copy=True.
 
     >>> import numpy as np, fastnn as nn
     >>> nn.from_dlpack(np.arange(3))
     tensor([0, 1, 2])
     """
-    result = tensor(np.from_dlpack(x))
-    if isinstance(x, Tensor):
-        result._version = x._version                # a change of either is a change of both
-    elif isinstance(x, np.ndarray):
-        result._version = _versions.of(x, result._version)
+    on_cpu("from_dlpack", device)
+    result = tensor(np.from_dlpack(ext_tensor))
+    if copy:
+        return wrapped(result._data.copy())
+    if isinstance(ext_tensor, Tensor):
+        result._version = ext_tensor._version       # a change of either is a change of both
+    elif isinstance(ext_tensor, np.ndarray):
+        result._version = _versions.of(ext_tensor, result._version)
     return result
 
 

@@ -303,7 +303,7 @@ ITSELF.append(ITSELF)
 
 @pytest.mark.parametrize("call, told", [
     (lambda: nn.Sigmoid(3), "Sigmoid: there is 1 argument without a name, but it takes none, expected ()"),
-    (lambda: nn.seed(), "seed: the argument is missing: value"),
+    (lambda: nn.seed(), "seed: the argument is missing: seed"),
     (lambda: nn.testing.gradcheck(3, 4), "gradcheck: expected a function of tensors first, got int"),
     (lambda: nn.GRUCell(float("inf"), 2), "GRUCell: expected input_size as an int, got inf"),
     (lambda: nn.LSTMCell(2, float("nan")), "LSTMCell: expected hidden_size as an int, got nan"),

@@ -51,7 +51,7 @@ class Rules:
     still       affine ops, y = L x + c: the attributes under which c is 0, as pad's value
     compiled    ops whose definition saves something else than the inputs: only the kernels' have a
                 rule
-    functions   what this file computes with: add, expand and to
+    functions   what this folder computes with: add, expand, stack and to
     """
 
     slopes: Mapping[str, Callable[..., Any]] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import GraphError, NonFiniteError, ShapeError
+from ..errors import GraphError, NonFiniteError, RangeError, ShapeError
 from ..guard import guarded
 from ..op import PLACES
 from . import modes, tape
@@ -32,17 +32,23 @@ _ndarray = np.ndarray
 
 
 @guarded
-def backward(outputs: Sequence[Tensor], gradients: Sequence[Any] | None = None,
-             retain_graph: bool | None = False) -> None:
-    """Add the gradient of sum_i <gradients[i], outputs[i]> to the `.grad` of every leaf.
+def backward(tensors: Tensor | Sequence[Tensor], grad_tensors: Any = None, retain_graph: bool | None = None,
+             create_graph: bool = False, grad_variables: Any = None,
+             inputs: Tensor | Sequence[Tensor] | None = None) -> None:
+    """Add the gradient of sum_i <grad_tensors[i], tensors[i]> to the `.grad` of every leaf.
 
     Parameters
     ----------
-    outputs : sequence of Tensor
-    gradients : sequence of array-like, optional
-        The upstream gradient of each output; None stands for 1, where the output is a scalar.
-    retain_graph : bool
+    tensors : Tensor, or a sequence of them
+    grad_tensors : array-like, or a sequence of them, optional
+        The upstream gradient of each tensor; None stands for 1, where the tensor is a scalar.
+    retain_graph : bool, optional
         Keep what the tape saved, so that backward can be called again.
+    create_graph : bool
+        Must be False: `.grad` has no history. `autograd.grad` has this argument.
+    grad_variables : PyTorch's older name for grad_tensors
+    inputs : Tensor, or a sequence of them, optional
+        Only these get a `.grad`, also where they are results of ops.
 
     Raises
     ------
@@ -55,9 +61,21 @@ def backward(outputs: Sequence[Tensor], gradients: Sequence[Any] | None = None,
     >>> x.grad
     tensor([31.,  1.])
     """
-    leaves = walk(outputs, gradients, bool(retain_graph))
+    if create_graph:
+        raise GraphError("gradients in .grad have no history", who="backward",
+                         hint="nn.autograd.grad(loss, parameters, create_graph=True) returns some that have.")
+    if grad_variables is not None:
+        if grad_tensors is not None:
+            raise GraphError("grad_tensors and grad_variables are one argument", who="backward")
+        grad_tensors = grad_variables
+    if isinstance(tensors, tape.Tensor):
+        tensors, grad_tensors = [tensors], None if grad_tensors is None else [grad_tensors]
+    if inputs is None:
+        leaves = walk(tensors, grad_tensors, bool(retain_graph))
+    else:
+        leaves = _of_these(tensors, grad_tensors, bool(retain_graph), inputs)
     # memory that some leaf, or the caller, holds already: no other leaf's `.grad` may share it
-    taken = _memory_of(gradients) if gradients else set()
+    taken = _memory_of(grad_tensors) if grad_tensors else set()
     for slot in leaves.values():
         leaf, g = slot
         if leaf.grad is not None:
@@ -71,10 +89,24 @@ def backward(outputs: Sequence[Tensor], gradients: Sequence[Any] | None = None,
         leaf.grad = tape.wrapped(g)
 
 
+def _of_these(tensors: Sequence[Tensor], grad_tensors: Any, retain_graph: bool,
+              inputs: Any) -> dict[int, list[Any]]:
+    """{id(input): [input, its gradient]} of those inputs that have one."""
+    ins = [inputs] if isinstance(inputs, tape.Tensor) else list(inputs)
+    if not ins:
+        raise GraphError("there is no tensor in inputs", who="backward", hint="Leave it out for all leaves.")
+    for t in ins:
+        if not t.requires_grad:
+            raise GraphError("one of inputs requires no gradient", who="backward", got=f"shape {t.shape}")
+    gradients = grad(tensors, ins, grad_tensors, retain_graph, allow_unused=True)
+    return {id(t): [t, g._data] for t, g in zip(ins, gradients) if g is not None}
+
+
 @guarded
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], grad_outputs: Any = None,
-         retain_graph: bool | None = None, create_graph: bool = False,
-         allow_unused: bool = False) -> tuple[Tensor | None, ...]:
+         retain_graph: bool | None = None, create_graph: bool = False, only_inputs: bool = True,
+         allow_unused: bool | None = None, is_grads_batched: bool = False,
+         materialize_grads: bool = False) -> tuple[Tensor | None, ...]:
     """The gradients of `outputs` with respect to `inputs`, returned instead of added to `.grad`.
 
     Parameters
@@ -88,11 +120,19 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     create_graph : bool
         Compute the gradients by ops on the tape, so that they can be differentiated in turn: for
         gradient penalties, Hessians, equations of physics. Costs more time and memory than walking.
-    allow_unused : bool
+    only_inputs : must be True; `backward` adds to the `.grad` of all leaves
+    allow_unused : bool, optional
         Whether an input that the outputs do not depend on gives None instead of an error.
+    is_grads_batched : bool
+        The first dimension of grad_outputs counts upstream gradients, and that of the results too.
+        They are walked one after the other.
+    materialize_grads : bool
+        Zeros in the place of None.
 
     Raises
     ------
+    RangeError
+        only_inputs=False, or materialize_grads with allow_unused=False.
     GraphError
         An input was not used, an output has no history, or the graph was used and freed before.
         With create_graph also where an op has no gradient on the tape: recurrent layers, cumprod,
@@ -112,7 +152,16 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     ins = [inputs] if isinstance(inputs, tape.Tensor) else list(inputs)
     if grad_outputs is not None and isinstance(outputs, tape.Tensor):
         grad_outputs = [grad_outputs]
+    if not only_inputs:
+        raise RangeError(who="grad", expected="only_inputs=True", got=only_inputs,
+                         hint="nn.autograd.backward adds to the .grad of all leaves.")
+    if materialize_grads and allow_unused is False:
+        raise RangeError("zeros in the place of None need allow_unused", who="grad",
+                         expected="allow_unused=True, or left out, with materialize_grads=True", got=allow_unused)
     found: list[Any]
+    if is_grads_batched:
+        return _batched(outs, ins, grad_outputs, retain_graph=bool(retain_graph), create_graph=create_graph,
+                        allow_unused=allow_unused, materialize_grads=materialize_grads)
     if create_graph:
         from . import twice  # few need it, and it costs import time
         given = [None] * len(outs) if grad_outputs is None else list(grad_outputs)
@@ -123,10 +172,28 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
         leaves = walk(outs, grad_outputs, bool(retain_graph), between)
         arrays = [leaves[id(t)][1] if id(t) in leaves else between.get((id(t.node), t.index)) for t in ins]
         found = [None if g is None else tape.wrapped(g.copy()) for g in arrays]
+    if materialize_grads:
+        found = [tape.wrapped(np.zeros_like(t._data)) if g is None else g for t, g in zip(ins, found)]
     if not allow_unused and any(g is None for g in found):
         raise GraphError("an input was not used to compute the outputs, or a backward returned None for it",
                          who="grad", hint="Pass allow_unused=True to get None for it.")
     return tuple(found)
+
+
+def _batched(outs: list[Tensor], ins: list[Tensor], grad_outputs: Any, retain_graph: bool,
+             **options: Any) -> tuple[Tensor | None, ...]:
+    """`grad` for each of the upstream gradients that the first dimension counts, stacked."""
+    given = [] if grad_outputs is None else [x for x in grad_outputs if x is not None]
+    lengths = {np.shape(getattr(x, "_data", x))[:1] for x in given}
+    if len(lengths) != 1 or lengths == {()} or lengths == {(0,)}:
+        raise ShapeError(who="grad", expected="grad_outputs whose first dimension counts gradients",
+                         got=[np.shape(getattr(x, "_data", x)) for x in given])
+    (count,), = lengths
+    rows = [grad(outs, ins, [None if x is None else x[i] for x in grad_outputs],
+                 retain_graph or i < count - 1, **options) for i in range(count)]
+    from . import twice
+    stack: Any = twice.load().functions.stack
+    return tuple([None if column[0] is None else stack(column) for column in zip(*rows)])
 
 
 def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_graph: bool,

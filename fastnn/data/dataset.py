@@ -8,7 +8,7 @@ with one fancy index per array, so that no Python runs per sample. `Dataset` giv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,8 +45,10 @@ class Dataset:
     def __getitem__(self, index: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__(self, index): one sample")
 
-    def batch(self, indices: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The samples at `indices`, integers (B,), as a tuple of arrays of shape (B, ...)."""
+    def batch(self, indices: np.ndarray) -> Any:
+        """The samples at `indices`, integers (B,), as a tuple of arrays of shape (B, ...); samples
+        that are dicts give a dict of them.
+        """
         return collate([self[int(i)] for i in indices], indices)
 
 
@@ -154,19 +156,21 @@ def philox(seed: int, stream: int, block: int = 0, offset: int = 0) -> np.random
                             counter=np.array([0, 0, block, offset], np.uint64))
 
 
-def fetch(dataset: Any, indices: np.ndarray) -> tuple[np.ndarray, ...]:
+def fetch(dataset: Any, indices: np.ndarray) -> Any:
     """A batch out of any dataset: by its own `batch` if it has one, else sample by sample."""
     if isinstance(dataset, Dataset):
         return dataset.batch(indices)
     return collate([dataset[int(i)] for i in indices], indices)
 
 
-def collate(samples: Sequence[Any], places: Sequence[Any] | np.ndarray = ()) -> tuple[np.ndarray, ...]:
+def collate(samples: Sequence[Any], places: Sequence[Any] | np.ndarray = ()) -> Any:
     """Stack samples to a tuple of arrays (B, ...), one for each field of a sample.
 
     A sample is a tuple or list of fields, or one field alone; a field is an array, a Tensor or a
     number (or nested lists of numbers, inside a tuple). Python floats become float32, Python ints
-    int64. `places` are their numbers in the dataset, for errors.
+    int64. A sample, or a field, that is a dict gives a dict of stacked values, and a field that is
+    a tuple or list of arrays a tuple of them; text in a dict gives a list. `places` are the
+    samples' numbers in the dataset, for errors.
 
     Raises
     ------
@@ -175,24 +179,57 @@ def collate(samples: Sequence[Any], places: Sequence[Any] | np.ndarray = ()) -> 
     DTypeError
         A field that is neither a number nor an array of numbers.
     """
+    places = places if len(places) == len(samples) else range(len(samples))
+    if isinstance(samples[0], Mapping):
+        return _stack_dicts(samples, "", places)
     rows = [sample if isinstance(sample, (tuple, list)) else (sample,) for sample in samples]
     width = len(rows[0])
     for row in rows:
         if len(row) != width:
             raise ShapeError("samples differ in their number of fields", who="DataLoader", expected=width, got=len(row))
-    places = places if len(places) == len(rows) else range(len(rows))
-    return tuple(_stack([_field(row[k], k, width, i) for row, i in zip(rows, places)], k) for k in range(width))
+    return tuple([_stack_values([row[k] for row in rows], str(k), k == width - 1 > 0, width, places)
+                  for k in range(width)])
 
 
-def _field(value: Any, field: int, width: int, sample: int) -> np.ndarray:
-    """The array of one field of so many."""
+def _stack_values(values: list[Any], field: str, target: bool, width: int, places: Any) -> Any:
+    """One field of all samples: an array, or what holds some."""
+    first = values[0]
+    if isinstance(first, Mapping):
+        return _stack_dicts(values, f"{field}.", places)
+    if isinstance(first, (tuple, list)) and any(isinstance(x, (np.ndarray, Tensor, Mapping)) for x in first):
+        for value in values:
+            if not isinstance(value, (tuple, list)) or len(value) != len(first):
+                raise ShapeError(f"field {field} of the samples differs in its number of parts", who="DataLoader",
+                                 expected=len(first), got=len(value) if hasattr(value, "__len__") else
+                                 type(value).__name__)
+        return tuple([_stack_values([value[k] for value in values], f"{field}.{k}", False, width, places)
+                      for k in range(len(first))])
+    return _stack([_field(value, field, target, width, i) for value, i in zip(values, places)], field)
+
+
+def _stack_dicts(samples: Sequence[Any], lead: str, places: Any) -> dict[Any, Any]:
+    """{key: the samples' values, stacked}; text stays a list."""
+    keys = list(samples[0])
+    for sample in samples:
+        if not isinstance(sample, Mapping) or set(sample) != set(keys):
+            raise ShapeError("samples differ in their keys", who="DataLoader", expected=keys,
+                             got=list(sample) if isinstance(sample, Mapping) else type(sample).__name__)
+    found: dict[Any, Any] = {}
+    for key in keys:
+        values = [sample[key] for sample in samples]
+        text = all(isinstance(value, (str, bytes)) for value in values)
+        found[key] = values if text else _stack_values(values, f"{lead}{key}", False, 1, places)
+    return found
+
+
+def _field(value: Any, field: str, target: bool, width: int, sample: int) -> np.ndarray:
+    """The array of one field of so many; `target`: the last one is that of a loss, in fit."""
     try:
         array = array_of(value)
     except (TypeError, ValueError):                 # rows of different lengths
         array = np.asarray(None)
     if array.dtype.kind not in "biuf":
         got, hint = strange(array if hasattr(value, "__array__") else value) or (type(value).__name__, "")
-        target = field == width - 1 > 0
         if value is None:
             hint = "Does __getitem__ return nothing?" if width == 1 else "Leave out the samples that have none."
             hint = "A label that is not to count is -100, the ignore_index." if target else hint
@@ -203,7 +240,7 @@ def _field(value: Any, field: int, width: int, sample: int) -> np.ndarray:
     return array.astype({"f": np.float32, "i": np.int64}.get(array.dtype.kind, array.dtype))
 
 
-def _stack(arrays: list[np.ndarray], field: int) -> np.ndarray:
+def _stack(arrays: list[np.ndarray], field: str) -> np.ndarray:
     for array in arrays:
         if array.shape != arrays[0].shape:
             raise ShapeError(

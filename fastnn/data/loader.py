@@ -5,13 +5,15 @@ A checkpoint can take the order up again, in the middle of an epoch too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import DTypeError, RangeError
-from ..guard import named
+from ..guard import described, named, need_defaults
+from ..random import Generator, stream_of
 from ..tensor import Tensor, tensor
 from .dataset import fetch, permutation, philox
 
@@ -32,11 +34,23 @@ class DataLoader:
     Parameters
     ----------
     dataset : Dataset, or anything with `len` and indexing
-    batch_size : int
-    shuffle : bool
+    batch_size : int, or None
+        None: samples one by one, without a dimension for the batch.
+    shuffle : bool, optional
         A new random order in every epoch; otherwise the order of the dataset.
+    sampler : iterable of integers, optional
+        The order of each epoch, in the place of shuffle.
+    batch_sampler : iterable of lists of integers, optional
+        The batches of each epoch, in the place of batch_size, shuffle, sampler and drop_last.
+    collate_fn : function of a list of samples, optional
+        Makes the batch, in the place of stacking; what it returns is handed out as it is.
     drop_last : bool
         Leave out the last batch if it is not full.
+    generator : nn.Generator, optional
+        Where the seed of each epoch is drawn from, in the place of `seed`.
+    worker_init_fn, in_order : accepted for PyTorch's sake; they are about worker processes
+    num_workers, timeout, multiprocessing_context, prefetch_factor, persistent_workers, pin_memory
+        With pin_memory_device, PyTorch's at their defaults alone.
     seed : int
         From 0 to 2**64 - 1; decides the orders, and the random numbers that `transform` gets.
     transform : function (batch, rng) -> batch, optional
@@ -48,7 +62,7 @@ class DataLoader:
     ------
     tuple of Tensor
         One Tensor of shape (B, ...) per field of the samples; a dataset of single fields gives
-        1-tuples.
+        1-tuples. Samples that are dicts give dicts, and fields that are tuples of arrays tuples.
 
     Attributes
     ----------
@@ -59,7 +73,8 @@ class DataLoader:
     Raises
     ------
     RangeError
-        `batch_size` below 1, a seed outside its range.
+        `batch_size` below 1, a seed outside its range, worker processes or pinned memory, or
+        arguments of which one excludes the other.
     DTypeError
         A dataset without `len` or indexing, a batch size or seed that is not an integer.
 
@@ -91,8 +106,33 @@ class DataLoader:
     """
 
     @named
-    def __init__(self, dataset: Any, batch_size: int = 1, shuffle: bool = False, *, drop_last: bool = False,
-                 seed: int = 0, transform: Transform | None = None):
+    def __init__(self, dataset: Any, batch_size: int | None = 1, shuffle: bool | None = None,
+                 sampler: Iterable[int] | None = None, batch_sampler: Iterable[Sequence[int]] | None = None,
+                 num_workers: int = 0, collate_fn: Callable[[list[Any]], Any] | None = None, pin_memory: bool = False,
+                 drop_last: bool = False, timeout: float = 0, worker_init_fn: Callable[[int], None] | None = None,
+                 multiprocessing_context: None = None, generator: Generator | None = None, *,
+                 prefetch_factor: None = None, persistent_workers: bool = False, pin_memory_device: str = "",
+                 in_order: bool = True, seed: int = 0, transform: Transform | None = None):
+        need_defaults("DataLoader", "A batch is one copy and needs no workers: leave it out.",
+                      num_workers=(num_workers, 0), timeout=(timeout, 0),
+                      multiprocessing_context=(multiprocessing_context, None),
+                      prefetch_factor=(prefetch_factor, None), persistent_workers=(persistent_workers, False))
+        need_defaults("DataLoader", "There is the CPU alone: leave it out.",
+                      pin_memory=(pin_memory, False), pin_memory_device=(pin_memory_device, ""))
+        refuse_both(batch_sampler=(batch_sampler, None), batch_size=(batch_size, 1), shuffle=(shuffle or None, None),
+                    sampler=(sampler, None), drop_last=(drop_last, False))
+        refuse_both(sampler=(sampler, None), shuffle=(shuffle or None, None))
+        refuse_both(collate_fn=(collate_fn, None), transform=(transform, None))
+        if batch_size is None:
+            refuse_both(batch_size=(batch_size, 1), drop_last=(drop_last, False), transform=(transform, None))
+        for name, given in (("sampler", sampler), ("batch_sampler", batch_sampler)):
+            if given is not None and not hasattr(given, "__iter__"):
+                raise DTypeError(who="DataLoader", expected=f"{name} as an iterable of indices",
+                                 got=type(given).__name__)
+        for name, function in (("collate_fn", collate_fn), ("transform", transform)):
+            if function is not None and not callable(function):
+                raise DTypeError(who="DataLoader", expected=f"{name} as a function", got=type(function).__name__)
+        stream_of("DataLoader", generator)
         if isinstance(dataset, type):
             raise DTypeError(who="DataLoader", expected="a dataset", got=f"the class {dataset.__name__}",
                              hint=f"Write {dataset.__name__}(...).")
@@ -106,45 +146,85 @@ class DataLoader:
             raise DTypeError(who="DataLoader", expected="a dataset", got="an array",
                              hint="Wrap arrays in TensorDataset(x, y).")
         self.dataset = dataset
-        self.batch_size = _integer(batch_size, "batch_size", least=1)
+        self.batch_size = None if batch_size is None or batch_sampler is not None else _integer(
+            batch_size, "batch_size", least=1)
         self.shuffle, self.drop_last = bool(shuffle), bool(drop_last)
+        self.sampler, self.batch_sampler, self.collate_fn = sampler, batch_sampler, collate_fn
+        self.generator = generator
         self.seed = _integer(seed, "seed", most=2**64 - 1)
         self.transform = transform
         self.epoch = 0
-        self._position = 0              # samples of this epoch already handed out
+        self._position = 0              # samples of this epoch already handed out, or its batches
         self._next = 0                  # the epoch that the next `for` will run
         self._resuming = False          # the position was loaded: the next `for` begins there
 
     def __len__(self) -> int:
         """The number of batches in a whole epoch."""
-        n = len(self.dataset)
-        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
+        n, size = self._count(), self.batch_size or 1
+        if n is None:
+            raise TypeError("the sampler has no len()")
+        return n // size if self.drop_last else -(-n // size)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+    def _count(self) -> int | None:
+        """How many samples an epoch has, or batches of batch_sampler; None if it does not say."""
+        given: Any = self.sampler if self.batch_sampler is None else self.batch_sampler
+        if given is None:
+            return len(self.dataset)
+        return len(given) if hasattr(given, "__len__") else None
+
+    def __iter__(self) -> Iterator[Any]:
         if self._resuming:
             self._resuming = False
-            return self._run(self.epoch, self._position)
+            return self._run(self.epoch, self._position, self.seed)
         epoch, self._next = self._next, self._next + 1
-        return self._run(epoch, 0)
+        seed = self.seed if self.generator is None else int(stream_of("DataLoader", self.generator).integers(2**63))
+        return self._run(epoch, 0, seed)
 
-    def _run(self, epoch: int, start: int) -> Iterator[tuple[Tensor, ...]]:
-        n = len(self.dataset)
-        stop = n - n % self.batch_size if self.drop_last else n
-        order = permutation(n, self.seed, epoch) if self.shuffle else np.arange(n)
-        for position in range(start, stop, self.batch_size):
-            batch = fetch(self.dataset, order[position:position + self.batch_size])
+    def _batches(self, epoch: int, start: int, seed: int) -> Iterator[Any]:
+        """The indices of each batch, from that sample on, or that batch of batch_sampler."""
+        if self.batch_sampler is not None:
+            yield from itertools.islice(iter(self.batch_sampler), start, None)
+            return
+        size, n = self.batch_size or 1, self._count()
+        if self.sampler is None and n is not None:
+            stream = epoch if self.generator is None else 0         # the seed is new in each epoch
+            order = permutation(n, seed, stream) if self.shuffle else np.arange(n)
+            for position in range(start, n - n % size if self.drop_last else n, size):
+                yield order[position:position + size]
+            return
+        chosen = itertools.islice(iter(self.sampler or ()), start, None)
+        while indices := list(itertools.islice(chosen, size)):
+            if len(indices) == size or not self.drop_last:
+                yield indices
+
+    def _taken(self, indices: Any) -> Any:
+        """The samples at these indices as a batch."""
+        if self.batch_size is None and self.batch_sampler is None:
+            sample = self.dataset[int(indices[0])]
+            return sample if self.collate_fn is None else self.collate_fn(sample)
+        if self.collate_fn is not None:
+            return self.collate_fn([self.dataset[int(i)] for i in indices])
+        return fetch(self.dataset, np.asarray(indices))
+
+    def _run(self, epoch: int, start: int, seed: int) -> Iterator[Any]:
+        n, position = self._count(), start
+        step = (self.batch_size or 1) if self.batch_sampler is None else 1
+        stop = n - n % step if n is not None and self.drop_last else n
+        for indices in self._batches(epoch, start, seed):
+            batch = self._taken(indices)
             if self.transform is not None:
                 # Block 0 of this key made the order, block 1 makes the random numbers for the
                 # transforms.
-                rng = np.random.Generator(philox(self.seed, epoch, block=1, offset=position))
+                rng = np.random.Generator(philox(seed, epoch, block=1, offset=position))
                 batch = self.transform(batch, rng)
-                batch = batch if isinstance(batch, (tuple, list)) else (batch,)
+                batch = batch if isinstance(batch, (tuple, list, dict)) else (batch,)
             # Counted before it is handed out: a checkpoint written after this batch's step goes on
             # with the next one.
-            after = position + self.batch_size
-            self.epoch, self._position = (epoch, after) if after < stop else (self._next, 0)
-            yield tuple(field if isinstance(field, Tensor) else tensor(field) for field in batch)
-        if start >= stop:               # nothing to hand out, yet the epoch was run
+            position += step
+            self.seed = seed
+            self.epoch, self._position = (epoch, position) if stop is None or position < stop else (self._next, 0)
+            yield batch if self.collate_fn is not None else as_tensors(batch, whole=True)
+        if position == start or stop is None:       # nothing to hand out, yet the epoch was run
             self.epoch, self._position = self._next, 0
 
     def state_dict(self) -> dict[str, int]:
@@ -170,9 +250,10 @@ class DataLoader:
         seed = _integer(state["seed"], "seed", most=2**64 - 1)
         epoch = _integer(state["epoch"], "epoch", most=2**64 - 1)
         position = _integer(state["position"], "position")
-        if position and position >= len(self.dataset):
+        count = self._count()
+        if position and count is not None and position >= count:
             raise RangeError(who="DataLoader.load_state_dict", got=position,
-                             expected=f"a position below {len(self.dataset)}, the dataset's length",
+                             expected=f"a position below {count}, the dataset's length",
                              hint="Was the state saved with a larger dataset?")
         following = _integer(state["next"], "next", most=2**64 - 1)
         if following < epoch + bool(position):
@@ -184,6 +265,31 @@ class DataLoader:
     def __repr__(self) -> str:
         return (f"DataLoader({self.dataset!r}, batch_size={self.batch_size}, shuffle={self.shuffle}, "
                 f"drop_last={self.drop_last}, seed={self.seed})")
+
+
+def as_tensors(batch: Any, whole: bool = False) -> Any:
+    """The arrays in a batch as tensors, a list as a tuple; text stays as it is. A whole batch of
+    one field is a tuple.
+    """
+    if isinstance(batch, tuple) or (whole and isinstance(batch, list)):
+        return tuple([field if isinstance(field, Tensor) else as_tensors(field) for field in batch])
+    if isinstance(batch, Mapping):
+        return {key: as_tensors(value) for key, value in batch.items()}
+    if isinstance(batch, (str, bytes, Tensor)) or (isinstance(batch, list) and batch and isinstance(
+            batch[0], (str, bytes))):
+        return batch
+    return tensor(batch)
+
+
+def refuse_both(**given: tuple[Any, Any]) -> None:
+    """The first argument excludes the others: name=(value, default)."""
+    (first, (value, default)), *others = given.items()
+    if value is default:
+        return
+    for name, (other, unset) in others:
+        if other is not unset and other != unset:
+            raise RangeError(f"{first} and {name} exclude one another", who="DataLoader",
+                             got=f"{first}={described(value)} and {name}={described(other)}")
 
 
 def _integer(value: Any, name: str, least: int = 0, most: float = float("inf")) -> int:

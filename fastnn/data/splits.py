@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import DTypeError, RangeError, ShapeError
 from ..guard import guard_all, guard_methods
+from ..random import Generator, stream_of
 from ..tensor import Tensor
 from .dataset import Dataset, fetch, permutation
 
@@ -75,7 +76,8 @@ class Subset(Dataset):
         return f"Subset({len(self)} of {len(self.dataset)} samples of {type(self.dataset).__name__})"
 
 
-def random_split(dataset: Any, lengths: Sequence[float], seed: int = 0) -> list[Subset]:
+def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | None = None, *,
+                 seed: int = 0) -> list[Subset]:
     """Deal the samples of a dataset out at random into parts that do not overlap.
 
     Parameters
@@ -83,6 +85,8 @@ def random_split(dataset: Any, lengths: Sequence[float], seed: int = 0) -> list[
     dataset : Dataset, or anything with `len` and indexing
     lengths : integers that add up to `len(dataset)`, or fractions that add up to 1
         A fraction f gets floor(f * n) samples; those left over go to the first parts, one each.
+    generator : nn.Generator, optional
+        Where the seed is drawn from.
     seed : int
         The same seed gives the same parts, on every machine and with every version of NumPy.
 
@@ -111,6 +115,8 @@ def random_split(dataset: Any, lengths: Sequence[float], seed: int = 0) -> list[
             parts[k % len(parts)] += 1
     if any(part != int(part) for part in parts) or sum(parts) != n:
         raise RangeError(who="random_split", expected=expected, got=list(lengths))
+    if generator is not None:
+        seed = int(stream_of("random_split", generator).integers(2**63))
     order = permutation(n, seed)
     ends = np.cumsum([int(part) for part in parts])
     return [Subset(dataset, order[end - int(part):end]) for part, end in zip(parts, ends, strict=True)]

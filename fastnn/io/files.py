@@ -36,8 +36,8 @@ import os
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from ..errors import DTypeError, FileError, MissingFile
-from ..guard import named
+from ..errors import DTypeError, FileError, MissingFile, RangeError
+from ..guard import described, named
 from .atomic import atomic_write, check_folder
 from .tree import Malformed, flatten, unflatten
 
@@ -47,7 +47,7 @@ Path = str | os.PathLike[str]
 
 
 @named
-def save(state: Mapping[str, Any], path: Path) -> None:
+def save(obj: Mapping[str, Any], f: Path) -> None:
     """Write a state to a `.npz` or `.safetensors` file, entirely or not at all.
 
     The file is written under another name in the same folder, flushed to the disk and moved into
@@ -56,10 +56,10 @@ def save(state: Mapping[str, Any], path: Path) -> None:
 
     Parameters
     ----------
-    state : dict
+    obj : dict
         Names to arrays and Tensors, or nested as told above. Real, integer, boolean and (in `.npz`)
         complex arrays. NumPy scalars are saved as Python numbers of the same value.
-    path : str or path-like
+    f : str or path-like
         Ends in `.npz` or `.safetensors`.
 
     Raises
@@ -83,19 +83,20 @@ def save(state: Mapping[str, Any], path: Path) -> None:
     >>> float(np.load(path)["weight"][1])
     2.0
     """
-    form = _format(path, "save")
-    if not isinstance(state, Mapping):
-        raise DTypeError(who="save", expected="a dict", got=type(state).__name__,
-                         hint="Save model.state_dict()." if hasattr(state, "state_dict")
+    form = _format(f, "save")
+    if not isinstance(obj, Mapping):
+        raise DTypeError(who="save", expected="a dict", got=type(obj).__name__,
+                         hint="Save model.state_dict()." if hasattr(obj, "state_dict")
                          else 'Write save({"x": x}, path).')
-    tree, arrays = flatten(state)
+    tree, arrays = flatten(obj)
     form.check(arrays)
-    with atomic_write(path) as file:
+    with atomic_write(f) as file:
         form.write(file, tree, arrays)
 
 
 @named
-def load(path: Path) -> dict[str, Any]:
+def load(f: Path, map_location: Any = None, pickle_module: None = None, *, weights_only: bool = True,
+         mmap: bool | None = None) -> dict[str, Any]:
     """Read what `save` wrote, with NumPy arrays in the place of arrays and Tensors.
 
     Nothing in the file is trusted: no code in it is run, no memory is taken that its size does not
@@ -104,8 +105,13 @@ def load(path: Path) -> dict[str, Any]:
 
     Parameters
     ----------
-    path : str or path-like
+    f : str or path-like
         Ends in `.npz` or `.safetensors`.
+    map_location : "cpu", a dict {"cuda:0": "cpu"} or a function, optional
+        The only device there is. A function is not called: nothing in the file has a device.
+    weights_only : bool
+        Says nothing here: a file holds numbers and no code.
+    pickle_module, mmap : at their defaults alone
 
     Returns
     -------
@@ -118,6 +124,8 @@ def load(path: Path) -> dict[str, Any]:
         objects; it says which.
     MissingFile
         There is none, also a FileNotFoundError; it says what is near.
+    RangeError
+        Another device, a pickle_module, mmap=True.
     PermissionError, ...
         As from `open`.
     ImportError
@@ -133,21 +141,35 @@ def load(path: Path) -> dict[str, Any]:
     >>> model.load_state_dict(nn.load(path))
     <All keys matched successfully>
     """
-    form = _format(path, "load")
-    with opened(path) as file:
+    check_options(map_location, pickle_module, mmap)
+    form = _format(f, "load")
+    with opened(f) as file:
         try:
             tree, arrays = form.read(file)
             return dict(arrays) if tree is None else unflatten(tree, arrays)
         except MemoryError:
             raise
         except Malformed as error:
-            raise FileError(f"cannot load {os.fspath(path)}: {error}", hint=error.hint) from error
+            raise FileError(f"cannot load {os.fspath(f)}: {error}", hint=error.hint) from error
         except Exception as error:
             # The parsers raise a dozen types on a damaged file (BadZipFile, zlib.error, EOFError,
             # struct.error, NotImplementedError, ...), and which ones depends on the version of
             # Python. To the user they all mean this.
-            raise FileError(f"cannot load {os.fspath(path)}: {error or type(error).__name__}",
+            raise FileError(f"cannot load {os.fspath(f)}: {error or type(error).__name__}",
                             hint=Malformed.hint) from error
+
+
+def check_options(map_location: Any, pickle_module: Any, mmap: Any) -> None:
+    """RangeError for what PyTorch's load has and this one has not."""
+    if not callable(map_location):
+        for place in map_location.values() if isinstance(map_location, Mapping) else [map_location]:
+            if place is not None and str(place).partition(":")[0] != "cpu":
+                raise RangeError(who="load", expected='map_location "cpu"', got=repr(str(place)),
+                                 hint="fastnn runs on the CPU: leave it out.")
+    if pickle_module is not None:
+        raise RangeError(who="load", expected="pickle_module=None: nothing is unpickled", got=described(pickle_module))
+    if mmap:
+        raise RangeError(who="load", expected="mmap=False: the whole file is read and checked", got=mmap)
 
 
 def opened(path: Path) -> BinaryIO:

@@ -219,18 +219,20 @@ class Softplus(_Activation):
 
 
 class Hardtanh(_Activation):
-    """y = x cut to [min_val, max_val].
+    """y = x cut to [min_val, max_val], which PyTorch once called min_value and max_value.
 
     >>> import fastnn as nn
     >>> nn.Hardtanh()(nn.tensor([-3.0, 0.5, 3.0]))
     tensor([-1.0,  0.5,  1.0])
     """
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False,
+                 min_value: float | None = None, max_value: float | None = None) -> None:
         super().__init__()
-        if not min_val < max_val:
-            raise RangeError(who="Hardtanh", expected="min_val < max_val", got=(min_val, max_val))
-        self.min_val, self.max_val = min_val, max_val
+        self.min_val = min_val if min_value is None else min_value
+        self.max_val = max_val if max_value is None else max_value
+        if not self.min_val < self.max_val:
+            raise RangeError(who="Hardtanh", expected="min_val < max_val", got=(self.min_val, self.max_val))
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardtanh(input, self.min_val, self.max_val)

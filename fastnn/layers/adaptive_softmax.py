@@ -85,11 +85,11 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             if isinstance(layer, Linear):
                 layer.reset_parameters()
 
-    def forward(self, input: Tensor, target: Tensor) -> ASMoutput:
-        x, labels = self._rows(input), np.atleast_1d(target._data)
-        if labels.shape != (x.shape[0],) or target.ndim != input.ndim - 1:
+    def forward(self, input_: Tensor, target_: Tensor) -> ASMoutput:
+        x, labels = self._rows(input_), np.atleast_1d(target_._data)
+        if labels.shape != (x.shape[0],) or target_.ndim != input_.ndim - 1:
             raise ShapeError(who=type(self).__name__, expected=f"one label for each of {x.shape[0]} rows",
-                             got=f"input {input.shape}, target {target.shape}")
+                             got=f"input {input_.shape}, target {target_.shape}")
         if labels.size and (labels.dtype.kind not in "iu" or not 0 <= labels.min() <= labels.max() < self.n_classes):
             raise RangeError(who=type(self).__name__, expected=f"labels as ints from 0 to {self.n_classes - 1}",
                              got=f"{labels.dtype}, {labels.min()} to {labels.max()}")
@@ -102,7 +102,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             if rows.size:
                 inside = F.log_softmax(scores(F.index_select(x, 0, Tensor(rows))), 1)
                 output = F.index_add(output, 0, Tensor(rows), picked(inside, labels[rows] - self.cutoffs[i]))
-        return ASMoutput(output if target.ndim else F.reshape(output, ()), -F.mean(output))
+        return ASMoutput(output if target_.ndim else F.reshape(output, ()), -F.mean(output))
 
     def log_prob(self, input: Tensor) -> Tensor:
         """The log probabilities of all classes: (N, D) -> (N, C)."""

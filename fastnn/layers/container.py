@@ -177,15 +177,19 @@ class ModuleDict(Module):
     (4, 50)
     """
 
-    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
         super().__init__()
         self.update(modules or {})
 
     def forward(self, *inputs: Any) -> Any:
         raise DTypeError("a ModuleDict cannot be called: call its modules, `x = self.heads[name](x)`")
 
-    def update(self, modules: Mapping[str, Module]) -> None:
-        for name, module in modules.items():
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        given = modules.items() if hasattr(modules, "items") else list(modules)
+        if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in given):
+            raise DTypeError(who="ModuleDict", expected="a dict of modules, or pairs (name, module)",
+                             got=[type(pair).__name__ for pair in given])
+        for name, module in given:
             self.add_module(name, module)
 
     def __getitem__(self, name: str) -> Module:
@@ -201,9 +205,9 @@ class ModuleDict(Module):
         _ = self[name]
         self._disown(self._modules, name)
 
-    def pop(self, name: str) -> Module:
-        module = self[name]
-        del self[name]
+    def pop(self, key: str) -> Module:
+        module = self[key]
+        del self[key]
         return module
 
     def __contains__(self, name: str) -> bool:
@@ -291,7 +295,7 @@ class ParameterDict(Module):
     (['left', 'right'], True)
     """
 
-    def __init__(self, parameters: Mapping[str, Tensor] | None = None) -> None:
+    def __init__(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]] | None = None) -> None:
         super().__init__()
         self.update(parameters or {})
 
@@ -315,18 +319,18 @@ class ParameterDict(Module):
         _ = self[name]
         self._disown(self._parameters, name)
 
-    def pop(self, name: str) -> Parameter:
-        p = self[name]
-        del self[name]
+    def pop(self, key: str) -> Parameter:
+        p = self[key]
+        del self[key]
         return p
 
-    def get(self, name: str, default: Any = None) -> Any:
-        return self._parameters.get(name, default)
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._parameters.get(key, default)
 
-    def setdefault(self, name: str, default: Tensor) -> Parameter:
-        if name not in self:
-            self[name] = default
-        return self[name]
+    def setdefault(self, key: str, default: Tensor) -> Parameter:
+        if key not in self:
+            self[key] = default
+        return self[key]
 
     def clear(self) -> None:
         for name in list(self):

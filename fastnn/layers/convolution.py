@@ -13,12 +13,13 @@ from typing import Any
 from .. import arrays, init
 from .. import functional as F
 from ..errors import RangeError, ShapeError
+from ..guard import need_defaults
 from ..ops import conv1d, conv2d, conv_transpose
 from ..ops.checks import pair, single
 from ..ops.window import named_padding
 from ..tensor import Parameter, Tensor, tensor
 from .module import Module, Window
-from .sizes import need_defaults, need_sizes, parameter_dtype
+from .sizes import need_sizes, parameter_dtype
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
 

@@ -9,10 +9,11 @@ import numpy as np
 from .. import arrays, init
 from .. import functional as F
 from ..errors import RangeError, ShapeError
+from ..guard import need_defaults
 from ..ops.embedding import workspace_bytes
 from ..tensor import Parameter, Tensor
 from .module import Module
-from .sizes import need_defaults, need_sizes, parameter_dtype
+from .sizes import need_sizes, parameter_dtype
 
 __all__ = ["Embedding", "EmbeddingBag"]
 

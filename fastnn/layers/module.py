@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -19,7 +20,8 @@ from ..errors import AttributeMistake, DTypeError, FastnnError, RangeError, Shap
 from ..guard import FOREIGN, NameMistake, PathMistake, guard_methods, guarded, is_ours, refusal
 from ..ops.checks import OF_RECURRENT
 from ..parameters import Buffer, is_lazy
-from ..tensor import Parameter, Tensor, array_of, tensor, wrapped
+from ..tensor import Parameter, Tensor, array_of, wrapped
+from ..tensor import tensor as as_tensor_of
 
 if TYPE_CHECKING:
     from typing import ParamSpec, Protocol, TypeVar
@@ -76,11 +78,15 @@ class LoadReport(tuple):
 class RemovableHandle:
     """Takes a hook away again: call it, call `remove()`, or leave its `with` block."""
 
-    def __init__(self, hooks: dict[Any, Any], hook: Any) -> None:
+    def __init__(self, hooks: dict[Any, Any], hook: Any, first: bool = False) -> None:
         if not callable(hook):
             raise DTypeError(who="register_hook", expected="a hook that can be called", got=type(hook).__name__)
         self._hooks = hooks
+        others = dict(hooks) if first else {}
+        for key in others:
+            del hooks[key]
         hooks[self] = hook
+        hooks.update(others)
 
     def remove(self) -> None:
         self._hooks.pop(self, None)
@@ -92,6 +98,19 @@ class RemovableHandle:
 
     def __exit__(self, *_: object) -> None:
         self.remove()
+
+
+class _Hook:
+    """A hook that gets the call's keyword arguments too, or runs also where the call raised."""
+
+    __slots__ = ("always", "function", "with_kwargs")
+
+    def __init__(self, function: Any, with_kwargs: bool, always: bool = False) -> None:
+        self.function, self.with_kwargs, self.always = function, with_kwargs, always
+
+    def __call__(self, module: Module, inputs: tuple[Any, ...], *more: Any) -> Any:
+        """`more`: the keyword arguments, and the output of a forward."""
+        return self.function(module, inputs, *(more if self.with_kwargs else more[1:]))
 
 
 class Module:
@@ -146,30 +165,76 @@ class Module:
         """forward, with the hooks around it, and this layer's path in front of an error."""
         try:
             if self._forward_pre_hooks:
-                for hook in list(self._forward_pre_hooks.values()):
-                    replaced = hook(self, inputs)
-                    if replaced is not None:
-                        inputs = replaced if isinstance(replaced, tuple) else (replaced,)
+                inputs, kwargs = self._before_forward(inputs, kwargs)
             y = self.forward(*inputs, **kwargs) if kwargs else self.forward(*inputs)
         except FastnnError as error:
+            self._failed(inputs, kwargs)
             self._tell(error, inputs)
             raise
         except FOREIGN as error:
+            self._failed(inputs, kwargs)
             if not is_of_fastnn(type(self)) or not is_ours(error):
                 raise
             told = refusal(type(self).__name__, error, self.forward, inputs, kwargs)
             self._tell(told, inputs)
             raise told from error
+        except BaseException:
+            self._failed(inputs, kwargs)
+            raise
         if self._forward_hooks:
-            for hook in list(self._forward_hooks.values()):
-                replaced = hook(self, inputs, y)
-                y = y if replaced is None else replaced
+            y = self._after_forward(inputs, kwargs, y)
         return y
 
     if TYPE_CHECKING:
         def __call__(self: HasForward[Inputs, Output], *inputs: Inputs.args, **kwargs: Inputs.kwargs) -> Output: ...
     else:
         __call__ = _call
+
+    def _before_forward(self, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        """The arguments as the hooks leave them."""
+        for hook in list(self._forward_pre_hooks.values()):
+            if hook.__class__ is _Hook:
+                replaced = hook(self, inputs, kwargs)
+                if replaced is not None:
+                    if not (isinstance(replaced, tuple) and len(replaced) == 2 and isinstance(replaced[1], dict)):
+                        raise DTypeError("a hook with keyword arguments returns None or (inputs, keywords)",
+                                         who=type(self).__name__, got=type(replaced).__name__)
+                    inputs, kwargs = replaced
+                continue
+            replaced = hook(self, inputs)
+            if replaced is not None:
+                inputs = replaced if isinstance(replaced, tuple) else (replaced,)
+        return inputs, kwargs
+
+    def _after_forward(self, inputs: tuple[Any, ...], kwargs: dict[str, Any], y: Any) -> Any:
+        """The output as the hooks leave it."""
+        waiting = list(self._forward_hooks.values())
+        try:
+            while waiting:
+                hook = waiting.pop(0)
+                replaced = hook(self, inputs, kwargs, y) if hook.__class__ is _Hook else hook(self, inputs, y)
+                y = y if replaced is None else replaced
+        except BaseException:
+            self._run_always(waiting, inputs, kwargs)
+            raise
+        return y
+
+    def _failed(self, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """The call raised: run the hooks that always run."""
+        if self._forward_hooks:
+            self._run_always(list(self._forward_hooks.values()), inputs, kwargs)
+
+    def _run_always(self, waiting: list[Any], inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Those hooks that run also where the call raised, with None for the output. What they
+        raise themselves is told as a warning: the first error goes on.
+        """
+        for hook in waiting:
+            if hook.__class__ is _Hook and hook.always:
+                try:
+                    hook(self, inputs, kwargs, None)
+                except Exception as error:
+                    warnings.warn(f"a forward hook with always_call=True raised {error!r}, beside the error of the "
+                                  "call", stacklevel=4)
 
     def _tell(self, error: FastnnError, inputs: tuple[Any, ...]) -> None:
         """Name this layer in an error of its call; another error where it got what a recurrent
@@ -206,17 +271,29 @@ class Module:
         error.who = f"model{error.path}{error.described}"
         return error
 
-    def register_forward_hook(self, hook: Callable[[Module, tuple[Any, ...], Any], Any]) -> RemovableHandle:
+    def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False,
+                              always_call: bool = False) -> RemovableHandle:
         """Call hook(module, inputs, output) after each forward; what it returns, if not None,
         replaces the output.
-        """
-        return RemovableHandle(self._forward_hooks, hook)
 
-    def register_forward_pre_hook(self, hook: Callable[[Module, tuple[Any, ...]], Any]) -> RemovableHandle:
+        prepend: before the hooks that are there. with_kwargs: hook(module, inputs, keywords,
+        output) gets the call's keyword arguments. always_call: also where the call raised, with None for
+        the output.
+        """
+        return RemovableHandle(self._forward_hooks, self._hook(hook, with_kwargs, always_call), prepend)
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
+                                  with_kwargs: bool = False) -> RemovableHandle:
         """Call hook(module, inputs) before each forward; what it returns, if not None, replaces the
         inputs.
+
+        prepend: before the hooks that are there. with_kwargs: hook(module, inputs, keywords) gets
+        the call's keyword arguments, and returns None or (inputs, keywords).
         """
-        return RemovableHandle(self._forward_pre_hooks, hook)
+        return RemovableHandle(self._forward_pre_hooks, self._hook(hook, with_kwargs), prepend)
+
+    def _hook(self, hook: Any, with_kwargs: bool, always: bool = False) -> Any:
+        return _Hook(hook, with_kwargs, always) if (with_kwargs or always) and callable(hook) else hook
 
     # ---- attributes ------------------------------------------------------------------------------
     def __setattr__(self, name: str, value: Any) -> None:
@@ -295,17 +372,17 @@ class Module:
         if name not in home and hasattr(self, name):
             raise NameMistake(f"it has an attribute {name!r} already", who=type(self).__name__)
 
-    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
         """A parameter, or None for one that is absent (bias=False) so that the attribute exists."""
-        if parameter is not None and not isinstance(parameter, Parameter):
-            raise DTypeError(f"{name} must be a Parameter, not a {type(parameter).__name__}", who=type(self).__name__)
+        if param is not None and not isinstance(param, Parameter):
+            raise DTypeError(f"{name} must be a Parameter, not a {type(param).__name__}", who=type(self).__name__)
         self._claim(name, self._parameters)
-        self._own(self._parameters, name, parameter)
+        self._own(self._parameters, name, param)
 
-    def register_buffer(self, name: str, value: Any, persistent: bool = True) -> None:
+    def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
         """A tensor that belongs to the state but is not trained, like batch norm's running mean."""
         self._claim(name, self._buffers)
-        self._own(self._buffers, name, None if value is None else tensor(value))
+        self._own(self._buffers, name, None if tensor is None else as_tensor_of(tensor))
         (self._transient.discard if persistent else self._transient.add)(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
@@ -319,22 +396,28 @@ class Module:
     register_module = add_module
 
     # ---- what is below ---------------------------------------------------------------------------
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """(path, module) of this module and all below, each once, parents first."""
-        seen: set[int] = set()
+    def named_modules(self, memo: set[Module] | None = None, prefix: str = "",
+                      remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """(path, module) of this module and all below, each once, parents first.
+
+        Those in `memo` are left out, and it is filled. remove_duplicate=False: a module in two
+        places comes twice.
+        """
+        seen: set[Module] = set() if memo is None else memo
         stack: list[tuple[str, Module]] = [(prefix, self)]
         while stack:
             path, module = stack.pop()
-            if id(module) in seen:
+            if module in seen:
                 continue
-            seen.add(id(module))
+            if remove_duplicate:
+                seen.add(module)
             yield path, module
             stack.extend(reversed([(f"{path}.{name}" if path else name, child)
                                    for name, child in module.named_children()]))
 
-    def modules(self) -> Iterator[Module]:
-        """This module and all below, each once, parents first."""
-        return (module for _, module in self.named_modules())
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+        """This module and all below, each once, parents first. Arguments: as `named_modules`."""
+        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """(name, module) of those that this module owns itself."""
@@ -344,17 +427,22 @@ class Module:
         """The modules that this module owns itself."""
         return (child for _, child in self.named_children())
 
-    def _named(self, home: str, prefix: str, recurse: bool) -> Iterator[tuple[str, Any]]:
+    def _named(self, home: str, prefix: str, recurse: bool, once: bool) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
-        for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
+        below = self.named_modules(prefix=prefix, remove_duplicate=once) if recurse else [(prefix, self)]
+        for path, module in below:
             for name, value in getattr(module, home).items():
                 if value is not None and id(value) not in seen:
-                    seen.add(id(value))
+                    if once:
+                        seen.add(id(value))
                     yield (f"{path}.{name}" if path else name), value
 
-    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
-        """(path, parameter), each parameter once even if two layers share it."""
-        return self._named("_parameters", prefix, recurse)
+    def named_parameters(self, prefix: str = "", recurse: bool = True,
+                         remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """(path, parameter), each parameter once even if two layers share it, unless
+        remove_duplicate=False.
+        """
+        return self._named("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Each parameter once; with recurse=False, those of the modules below left out."""
@@ -364,44 +452,49 @@ class Module:
                 warn_once("layers in a plain list", text)
         return (p for _, p in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
-        """(path, buffer), each buffer once."""
-        return self._named("_buffers", prefix, recurse)
+    def named_buffers(self, prefix: str = "", recurse: bool = True,
+                      remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """(path, buffer), each buffer once, unless remove_duplicate=False."""
+        return self._named("_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Each buffer once."""
         return (b for _, b in self.named_buffers(recurse=recurse))
 
-    def get_submodule(self, path: str) -> Module:
+    def get_submodule(self, target: str) -> Module:
         """The module at a dotted path; "" is this one."""
         module: Module = self
-        for name in filter(None, path.split(".")):
+        for name in filter(None, target.split(".")):
             child = module._modules.get(name)
             if child is None:
-                raise PathMistake(f"it has no module {name!r} (in path {path!r})", who=type(module).__name__)
+                raise PathMistake(f"it has no module {name!r} (in path {target!r})", who=type(module).__name__)
             module = child
         return module
 
     # ---- state -----------------------------------------------------------------------------------
-    def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
+    def state_dict(self, *, destination: dict[str, Tensor] | None = None, prefix: str = "",
+                   keep_vars: bool = False) -> dict[str, Tensor]:
         """{path: tensor} of all parameters and buffers; the tensors share memory with the module's.
+
+        destination: a dict to put them into. prefix: what the paths begin with. keep_vars: the
+        parameters themselves, which require a gradient.
         """
-        state: dict[str, Tensor] = {}
-        self._collect_state(state, prefix)
+        state: dict[str, Tensor] = {} if destination is None else destination
+        self._collect_state(state, prefix, keep_vars)
         return state
 
-    def _collect_state(self, state: dict[str, Tensor], prefix: str) -> None:
+    def _collect_state(self, state: dict[str, Tensor], prefix: str, keep_vars: bool) -> None:
         for name, p in self._parameters.items():
             if p is not None:
-                state[prefix + name] = p.detach()
+                state[prefix + name] = p if keep_vars else p.detach()
         for name, b in self._buffers.items():
             if b is not None and name not in self._transient:
-                state[prefix + name] = b.detach()
+                state[prefix + name] = b if keep_vars else b.detach()
         for name, child in self._modules.items():
             if child is not None:
-                child._collect_state(state, f"{prefix}{name}.")
+                child._collect_state(state, f"{prefix}{name}.", keep_vars)
 
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> LoadReport:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> LoadReport:
         """Copy values from {path: array or tensor} into the parameters and buffers.
 
         Everything is checked first: if anything does not fit, all of it is told at once and nothing
@@ -414,8 +507,13 @@ class Module:
             0 (always), keys are missing or unexpected (if strict).
         DTypeError
             no dict.
+        RangeError
+            assign=True: values are copied into the module's own arrays, which optimisers hold.
         """
-        own, arrays, report = self._fitting(state, strict)
+        if assign:
+            raise RangeError(who=f"{type(self).__name__}.load_state_dict", expected="assign=False", got=assign,
+                             hint="Values are copied into the module's own arrays; model.to(dtype) changes theirs.")
+        own, arrays, report = self._fitting(state_dict, strict)
         for key, a in arrays.items():
             target = own[key]
             if is_lazy(target):
@@ -500,11 +598,11 @@ class Module:
         """train(False): for evaluation and use; returns self."""
         return self.train(False)
 
-    def apply(self, function: Callable[[Module], Any]) -> Self:
-        """Call function on every module below, children first, then on this; returns self."""
+    def apply(self, fn: Callable[[Module], Any]) -> Self:
+        """Call fn on every module below, children first, then on this; returns self."""
         for child in self.children():
-            child.apply(function)
-        function(self)
+            child.apply(fn)
+        fn(self)
         return self
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..device import on_cpu
-from ..errors import DTypeError, RangeError
+from ..errors import DTypeError
 from ..ops.checks import single
 from ..tensor import dtype_of
 
-__all__ = ["need_defaults", "need_sizes", "parameter_dtype"]
+__all__ = ["need_sizes", "parameter_dtype"]
 
 
 def need_sizes(who: str, low: float = 0, **sizes: Any) -> None:
@@ -28,10 +28,3 @@ def parameter_dtype(who: str, dtype: Any, device: Any) -> np.dtype:
     """
     on_cpu(who, device)
     return dtype_of(who, np.float32 if dtype is None else dtype)
-
-
-def need_defaults(who: str, hint: str, **options: tuple[Any, Any]) -> None:
-    """Arguments of PyTorch's that fastnn accepts at their defaults: name=(value, default)."""
-    for name, (value, default) in options.items():
-        if value is not default and value != default:
-            raise RangeError(who=who, expected=f"{name}={default!r}", got=repr(value), hint=hint)

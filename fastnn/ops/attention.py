@@ -19,6 +19,7 @@ from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import attention as reference
 from ..tensor import Tensor, tensor
 from .checks import need_array, need_float
+from .slices import repeat_interleave
 
 __all__ = ["scaled_dot_product_attention"]
 
@@ -27,7 +28,7 @@ WHO = "scaled_dot_product_attention"
 
 def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None,
                                  dropout_p: float = 0.0, is_causal: bool = False,
-                                 scale: float | None = None) -> Tensor:
+                                 scale: float | None = None, enable_gqa: bool = False) -> Tensor:
     r"""Each query takes a mean of the values, weighted by how well its key fits.
 
     .. math::
@@ -64,6 +65,9 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
         It may be combined with attn_mask.
     scale : float, optional
         None: 1 / sqrt(HS).
+    enable_gqa : bool
+        Grouped queries: each head of key and value serves as many heads of query, one after the
+        other, as there are more of these. The heads are the third dimension from the end.
 
     Returns
     -------
@@ -95,12 +99,23 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     tensor([[2.],
             [1.]])
     """
+    if enable_gqa:
+        key, value = for_groups(query, key), for_groups(query, value)
     head_size = getattr(query, "shape", (1,))[-1:]
     if scale is None:
         scale = 1 / math.sqrt(head_size[0]) if head_size and head_size[0] else 1.0
     stream, call = random.next_dropout_key() if dropout_p > 0 else (0, 0)
     return apply(ATTENTION, query, key, value, attn_mask, is_causal=bool(is_causal), scale=float(scale),
                  dropout_p=float(dropout_p), key=stream, call=call)
+
+
+def for_groups(query: Tensor, shared: Tensor) -> Tensor:
+    """Keys or values with as many heads as the queries have."""
+    if query.ndim < 3 or shared.ndim < 3 or not shared.shape[-3] or query.shape[-3] % shared.shape[-3]:
+        raise ShapeError("the heads of key and value must divide those of query", who=WHO,
+                         expected="(..., heads, positions, size)", got=f"{query.shape} and {shared.shape}")
+    times = query.shape[-3] // shared.shape[-3]
+    return shared if times == 1 else repeat_interleave(shared, times, -3)
 
 
 # ---- checks --------------------------------------------------------------------------------------

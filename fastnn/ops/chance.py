@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import random
 from ..errors import RangeError
+from ..random import Generator, stream_of
 from ..tensor import Tensor, wrapped
 from .activation import leaky_relu
 from .arithmetic import add, div, mul, sub
@@ -26,7 +27,7 @@ __all__ = ["gumbel_softmax", "rrelu"]
 
 
 def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,
-          inplace: bool = False) -> Tensor:
+          inplace: bool = False, *, generator: Generator | None = None) -> Tensor:
     r"""leaky_relu with a slope that is drawn for each element while training.
 
     .. math:: y = x \; (x > 0), \; r x \; (\text{else}), \quad r \sim U(lower, upper)
@@ -39,6 +40,8 @@ def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: b
     training : bool
         False: the slope is the middle of the interval.
     inplace : accepted for PyTorch's sake
+    generator : nn.Generator, optional
+        Where the slopes come from.
 
     Raises
     ------
@@ -59,7 +62,7 @@ def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: b
         raise RangeError(who="rrelu", expected="finite lower <= upper", got=f"{lower} and {upper}")
     if not training:
         return leaky_relu(input, (lower + upper) / 2)
-    slopes = random.generator().uniform(lower, upper, input.shape)
+    slopes = stream_of("rrelu", generator).uniform(lower, upper, input.shape)
     return where(le(input, 0.0), mul(input, wrapped(np.asarray(slopes, input.dtype))), input)
 
 

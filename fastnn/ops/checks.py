@@ -26,8 +26,8 @@ if TYPE_CHECKING:
         axis: Any
         keepdims: bool
 
-__all__ = ["FLOATS", "at_least_zero", "common_dtype", "need_array", "need_float", "need_integers", "need_native",
-           "need_rank", "need_room", "pair", "renamed", "single"]
+__all__ = ["FLOATS", "at_least_zero", "common_dtype", "legacy", "need_array", "need_float", "need_integers",
+           "need_native", "need_rank", "need_room", "pair", "renamed", "single"]
 
 _NUMPY = {"axis": "dim", "keepdims": "keepdim"}
 
@@ -64,6 +64,19 @@ def renamed(who: str, numpy: Mapping[str, Any], **given: Any) -> dict[str, Any]:
             raise DTypeError(f"{known} and {name} are one argument", who=who, got=f"{given[known]} and {value}")
         given[known] = value
     return given
+
+
+def legacy(who: str, size_average: bool | None, reduce: bool | None, reduction: str = "mean") -> str:
+    """What size_average and reduce, PyTorch's older names for the reduction, ask for; `reduction`
+    where neither is given.
+    """
+    for name, value in (("size_average", size_average), ("reduce", reduce)):
+        if not isinstance(value, (bool, int, type(None))):
+            raise DTypeError(who=who, expected=f"{name} as a bool or None", got=repr(value),
+                             hint=f"Did you mean reduction={value!r}?" if isinstance(value, str) else "")
+    if size_average is None and reduce is None:
+        return reduction
+    return "none" if reduce is not None and not reduce else "mean" if size_average in (None, True) else "sum"
 
 
 def at_least_zero(who: str, eps: Any) -> float:

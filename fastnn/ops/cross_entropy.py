@@ -17,12 +17,13 @@ from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import cross_entropy as reference
 from ..tensor import Tensor, tensor
-from .checks import need_array, need_float, need_integers
+from .checks import legacy, need_array, need_float, need_integers
 
 __all__ = ["cross_entropy", "nll_loss"]
 
-def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100,
-                  reduction: str = "mean", label_smoothing: float = 0.0) -> Tensor:
+def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
+                  ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
+                  label_smoothing: float = 0.0) -> Tensor:
     r"""The surprise, in nats, of seeing the labels where softmax(input) was predicted.
 
     .. math::
@@ -50,6 +51,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
         in PyTorch.
     label_smoothing : float from 0 to 1
         s, the share of probability that is spread evenly over all classes.
+    size_average, reduce : as in `mse_loss`
 
     Returns
     -------
@@ -78,14 +80,15 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
     >>> nn.functional.cross_entropy(scores, nn.tensor([0, 1]))                      # log 2
     tensor(0.6931)
     """
+    reduction = reduction if size_average is reduce is None else legacy("cross_entropy", size_average, reduce)
     y = apply(CROSS_ENTROPY, input, target, weight, ignore_index=ignore_index, reduction=reduction,
               label_smoothing=label_smoothing)
     notice_probabilities(input)
     return y
 
 
-def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100,
-             reduction: str = "mean") -> Tensor:
+def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
+             ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     r"""Negative log likelihood: cross entropy for an input that is log-probabilities already.
 
     .. math:: y = -w_l\, x_l \qquad dx_c = -dy\, w_l\, [c = l] \qquad l = \text{target}
@@ -97,6 +100,7 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore
     target : Tensor
         Labels, whole numbers from 0 to C - 1, of input's shape without the class axis.
     weight, ignore_index, reduction : as in `cross_entropy`
+    size_average, reduce : as in `mse_loss`
 
     Returns
     -------
@@ -111,6 +115,7 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore
     >>> nn.functional.nll_loss(nn.tensor([[-0.5, -1.0], [-2.0, -0.1]]), nn.tensor([1, 0]))
     tensor(1.5)
     """
+    reduction = reduction if size_average is reduce is None else legacy("nll_loss", size_average, reduce)
     y = apply(NLL_LOSS, input, target, weight, ignore_index=ignore_index, reduction=reduction)
     node = getattr(input, "node", None)
     if node is not None and node.name == "softmax":

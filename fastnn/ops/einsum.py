@@ -8,6 +8,7 @@ product, and has csrc/gemm/gemm.c multiply it. Definition: fastnn/reference/eins
 from __future__ import annotations
 
 import math
+import string
 from collections import Counter
 from typing import Any
 
@@ -15,7 +16,8 @@ import numpy as np
 
 from ..autograd import apply
 from ..creation import zeros
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, RangeError, ShapeError
+from ..guard import described
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import einsum as reference
@@ -28,7 +30,7 @@ __all__ = ["einsum"]
 _matmul: Any = kernel("matmul_forward")
 
 
-def einsum(equation: str, *operands: Any) -> Tensor:
+def einsum(equation: str | Tensor, *operands: Any) -> Tensor:
     r"""Products of tensors, summed over the indices that the result lacks.
 
     .. math:: \texttt{"ij,jk->ik"}: \quad y_{ik} = \sum_j a_{ij} b_{jk}
@@ -44,6 +46,9 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         ``...``, then the letters that stand once, in alphabetical order.
     *operands : Tensors, or one list of them
         All float32 or all float64.
+
+    Numbers may stand in the place of letters: einsum(a, [0, 1], b, [1, 2], [0, 2]), each operand
+    followed by the list of its axes, and the result's last; `...` is Ellipsis.
 
     Returns
     -------
@@ -65,6 +70,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     >>> nn.functional.einsum("ii", a)
     tensor(5.)
     """
+    if not isinstance(equation, str):
+        equation, operands = from_lists((equation, *operands))
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     arrays = {f"operand {i + 1}": x._data if isinstance(x, Tensor) else x for i, x in enumerate(operands)}
@@ -234,6 +241,24 @@ def gradient(dy: np.ndarray, out: str, x: np.ndarray, x_axes: str, y: np.ndarray
     view, _ = diagonal(dx, x_axes)
     view[...] = g[tuple(slice(None) if c in known else None for c in letters)]
     return dx
+
+
+def from_lists(given: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """The equation and the operands of einsum(a, [0, 1], b, [1, 2], [0, 2])."""
+    lists = [*given[1::2], *(given[-1:] if len(given) % 2 else ())]
+    letters = string.ascii_uppercase + string.ascii_lowercase
+    terms = []
+    for axes in lists:
+        if not isinstance(axes, (list, tuple)):
+            raise DTypeError(who="einsum", expected="an equation, or each operand followed by the list of its axes",
+                             got=described(axes))
+        for n in axes:
+            if n is not Ellipsis and not (isinstance(n, (int, np.integer)) and 0 <= n < len(letters)):
+                raise RangeError(who="einsum", expected=f"axes as numbers from 0 to {len(letters) - 1}, or Ellipsis",
+                                 got=repr(n))
+        terms.append("".join(["..." if n is Ellipsis else letters[n] for n in axes]))
+    result = "->" + terms.pop() if len(given) % 2 else ""
+    return ",".join(terms) + result, given[:len(given) - len(given) % 2:2]
 
 
 def einsum_forward(x: np.ndarray, y: np.ndarray | None, *, x_axes: str, y_axes: str, out: str) -> Any:

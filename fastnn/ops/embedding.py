@@ -5,7 +5,7 @@ Kernel: csrc/pointwise/embedding.c. Definition: fastnn/reference/embedding.py.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -20,7 +20,8 @@ from .checks import need_array, need_float, need_integers, need_rank
 __all__ = ["embedding"]
 
 
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
+              norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False) -> Tensor:
     r"""Look up rows of a table by number.
 
     .. math:: y_{i} = w_{input_i} \qquad dw_v = \sum_{i : input_i = v} dy_i
@@ -33,6 +34,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
         A vocabulary of V rows, each of D features.
     padding_idx : int, optional
         A row that gets no gradient. Negative counts from the end.
+    max_norm, norm_type, scale_grad_by_freq, sparse : PyTorch's, at their defaults alone
 
     Returns
     -------
@@ -54,12 +56,19 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
             [3., 4.],
             [1., 2.]])
     """
+    if max_norm is not None or scale_grad_by_freq or sparse:
+        refuse_options("embedding")
     if padding_idx is not None:
         rows = len(weight)
         if not -rows <= padding_idx < rows:
             raise RangeError(who="embedding", expected=f"padding_idx within the {rows} rows", got=padding_idx)
         padding_idx %= rows
     return apply(EMBEDDING, input, weight, padding_idx=padding_idx)
+
+
+def refuse_options(who: str) -> NoReturn:
+    raise RangeError("gradients are whole tables, and rows are not renormalised", who=who,
+                     expected="max_norm=None, scale_grad_by_freq=False and sparse=False")
 
 
 # ---- checks --------------------------------------------------------------------------------------

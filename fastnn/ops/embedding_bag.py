@@ -17,7 +17,7 @@ from ..reference import embedding_bag as reference
 from ..tensor import Tensor, tensor
 from .arithmetic import div, mul
 from .checks import need_array, need_float, need_integers, need_rank
-from .embedding import embedding
+from .embedding import embedding, refuse_options
 from .indexing import index_select
 from .shape import reshape, unsqueeze
 
@@ -70,8 +70,7 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
     """
     who = "embedding_bag"
     if max_norm is not None or scale_grad_by_freq or sparse:
-        raise RangeError("gradients are whole tables, and rows are not renormalised", who=who,
-                         expected="max_norm=None, scale_grad_by_freq=False and sparse=False")
+        refuse_options(who)
     if mode not in ("sum", "mean", "max"):
         raise RangeError(who=who, expected="mode 'sum', 'mean' or 'max'", got=repr(mode))
     if per_sample_weights is not None and mode != "sum":

@@ -90,7 +90,10 @@ def max(input: Tensor, dim: int, keepdim: bool = False, **numpy: Unpack[Numpy]) 
 def max(input: Tensor, dim: Tensor | np.ndarray | None = None, keepdim: bool = False) -> Tensor: ...
 @overload
 def max(input: Tensor, *, axis: int, keepdims: bool = False) -> Extreme: ...
-def max(input: Tensor, dim: Any = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Any:
+@overload
+def max(input: Tensor, *, other: Tensor) -> Tensor: ...
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None,
+        **numpy: Unpack[Numpy]) -> Any:
     r"""The largest of all elements, or along one axis with its index.
 
     .. math:: y = x_m, \; m = \operatorname{argmax}_i x_i \qquad dx_i = dy\, [i = m]
@@ -104,6 +107,8 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, **numpy: Unpack[N
     dim : int or Tensor, optional
         The axis; None: all. With a tensor in its place it is maximum(input, dim).
     keepdim : bool
+    other : Tensor, optional
+        maximum(input, other).
 
     Returns
     -------
@@ -120,6 +125,8 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, **numpy: Unpack[N
     """
     if numpy:
         return max(input, **renamed("max", numpy, dim=dim, keepdim=keepdim))
+    if other is not None:
+        return maximum(input, other)
     if isinstance(dim, (Tensor, np.ndarray)):
         return maximum(input, dim)
     return amax(input, None, keepdim) if dim is None else along("max", MAX, np.argmax, input, dim, keepdim)
@@ -131,7 +138,10 @@ def min(input: Tensor, dim: int, keepdim: bool = False, **numpy: Unpack[Numpy]) 
 def min(input: Tensor, dim: Tensor | np.ndarray | None = None, keepdim: bool = False) -> Tensor: ...
 @overload
 def min(input: Tensor, *, axis: int, keepdims: bool = False) -> Extreme: ...
-def min(input: Tensor, dim: Any = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Any:
+@overload
+def min(input: Tensor, *, other: Tensor) -> Tensor: ...
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None,
+        **numpy: Unpack[Numpy]) -> Any:
     """The smallest of all elements, or along one axis with its index.
 
     With a tensor in the place of dim it is minimum(input, dim). Parameters, errors and cost: as
@@ -143,6 +153,8 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, **numpy: Unpack[N
     """
     if numpy:
         return min(input, **renamed("min", numpy, dim=dim, keepdim=keepdim))
+    if other is not None:
+        return minimum(input, other)
     if isinstance(dim, (Tensor, np.ndarray)):
         return minimum(input, dim)
     return amin(input, None, keepdim) if dim is None else along("min", MIN, np.argmin, input, dim, keepdim)

@@ -5,6 +5,7 @@ and return it. The tape follows, as it follows every write.
 from __future__ import annotations
 
 from ..methods import changed
+from ..random import Generator
 from ..tensor import Tensor
 from .activation import elu, hardtanh, leaky_relu, relu, selu, threshold
 from .chance import rrelu
@@ -133,13 +134,14 @@ def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
     return changed(input, "threshold_", _threshold, threshold, value)
 
 
-def rrelu_(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Tensor:
+def rrelu_(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *,
+           generator: Generator | None = None) -> Tensor:
     """rrelu in place.
 
     Parameters
     ----------
     input : as in `relu_`
-    lower, upper, training : as in `rrelu`
+    lower, upper, training, generator : as in `rrelu`
 
     Errors and cost: as `relu_`.
 
@@ -147,4 +149,4 @@ def rrelu_(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: 
     >>> nn.functional.rrelu_(nn.tensor([-2.0, 0.5]), 0.25, 0.75)
     tensor([-1.0,  0.5])
     """
-    return changed(input, "rrelu_", rrelu, lower, upper, training)
+    return changed(input, "rrelu_", rrelu, lower, upper, training, generator=generator)

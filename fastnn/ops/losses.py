@@ -16,14 +16,17 @@ from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import losses as reference
 from ..tensor import Tensor, tensor
-from .checks import need_float
+from .arithmetic import div, mul
+from .checks import legacy, need_float
 from .cross_entropy import check_reduction
+from .reduce import mean, sum
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "kl_div", "l1_loss", "mse_loss",
            "smooth_l1_loss"]
 
 
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+             reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     r"""Mean squared error.
 
     .. math:: y = \frac1n \sum_i (x_i - t_i)^2 \qquad dx_i = \frac{2\,dy}{n} (x_i - t_i) = -dt_i
@@ -34,6 +37,10 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
         x and t, of one shape and one floating-point dtype. n is the number of their elements.
     reduction : "mean", "sum" or "none"
         "sum" leaves out 1/n. "none" gives one number for each element.
+    size_average, reduce : bool, optional
+        PyTorch's older words for the reduction: reduce=False is "none", size_average=False "sum".
+    weight : Tensor of input's shape, optional
+        A factor for each element; the mean is then over the sum of the weights.
 
     Returns
     -------
@@ -53,10 +60,15 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     >>> nn.functional.mse_loss(nn.tensor([1.0, 2.0]), nn.tensor([0.0, 4.0]))        # (1 + 4) / 2
     tensor(2.5)
     """
+    reduction = reduction if size_average is reduce is None else legacy("mse_loss", size_average, reduce)
+    if weight is not None:
+        loss = apply(MSE_LOSS, input, target, reduction="none")
+        return weighted("mse_loss", loss, weight, reduction)
     return apply(MSE_LOSS, input, target, reduction=reduction)
 
 
-def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+            reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     r"""Mean absolute error.
 
     .. math:: y = \frac1n \sum_i |x_i - t_i| \qquad
@@ -68,10 +80,15 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     >>> nn.functional.l1_loss(nn.tensor([1.0, 2.0]), nn.tensor([0.0, 4.0]))         # (1 + 2) / 2
     tensor(1.5)
     """
+    reduction = reduction if size_average is reduce is None else legacy("l1_loss", size_average, reduce)
+    if weight is not None:
+        loss = apply(L1_LOSS, input, target, reduction="none")
+        return weighted("l1_loss", loss, weight, reduction)
     return apply(L1_LOSS, input, target, reduction=reduction)
 
 
-def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+def smooth_l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+                   reduction: str = "mean", beta: float = 1.0) -> Tensor:
     r"""Squared error for small differences, absolute error for large ones.
 
     .. math::
@@ -87,6 +104,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
     input, target, reduction : as in `mse_loss`
     beta : float
         Where the parabola meets the line, in units of the input. 0 gives `l1_loss`.
+    size_average, reduce : as in `mse_loss`
 
     Raises
     ------
@@ -101,10 +119,12 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
     >>> nn.functional.smooth_l1_loss(nn.tensor([1.0, 4.0]), nn.tensor([0.5, 1.0]), reduction="none")
     tensor([0.125, 2.500])
     """
+    reduction = reduction if size_average is reduce is None else legacy("smooth_l1_loss", size_average, reduce)
     return apply(SMOOTH_L1_LOSS, input, target, reduction=reduction, beta=float(beta))
 
 
-def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0,
+               weight: Tensor | None = None) -> Tensor:
     r"""Huber's loss: half the squared error for small differences, a line for large ones.
 
     .. math::
@@ -117,6 +137,8 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     input, target, reduction : as in `mse_loss`
     delta : float
         Where the parabola meets the line, in units of the input, and the line's slope.
+    weight : Tensor of input's shape, optional
+        A factor for each element; the mean is over the number of elements, as PyTorch's.
 
     Raises
     ------
@@ -132,11 +154,14 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     >>> nn.functional.huber_loss(x, t, reduction="none", delta=2.0)
     tensor([0.125, 4.000])
     """
+    if weight is not None:
+        loss = apply(HUBER_LOSS, input, target, reduction="none", delta=float(delta))
+        return weighted("huber_loss", loss, weight, reduction, over_weights=False)
     return apply(HUBER_LOSS, input, target, reduction=reduction, delta=float(delta))
 
 
-def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None,
-                         reduction: str = "mean") -> Tensor:
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
+                         reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     r"""The surprise, in nats, at yes-or-no answers t where yes was given the probability x.
 
     .. math::
@@ -155,6 +180,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     weight : Tensor that broadcasts to input's shape, optional
         w, how much each element counts. A constant: it gets no gradient.
     reduction : as in `mse_loss`
+    size_average, reduce : as in `mse_loss`
 
     Raises
     ------
@@ -168,10 +194,12 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     >>> nn.functional.binary_cross_entropy(p, t, reduction="sum")                 # log 2 + log 4/3
     tensor(0.9808)
     """
+    reduction = reduction if size_average is reduce is None else legacy("binary_cross_entropy", size_average, reduce)
     return apply(BINARY_CROSS_ENTROPY, input, target, weight, reduction=reduction)
 
 
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
+                                     size_average: bool | None = None, reduce: bool | None = None,
                                      reduction: str = "mean", pos_weight: Tensor | None = None) -> Tensor:
     r"""binary_cross_entropy of sigmoid(input), exact for scores of any size.
 
@@ -193,6 +221,7 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     reduction : as in `mse_loss`
     pos_weight : Tensor that broadcasts to input's shape, optional
         q, how much a yes counts. A constant as well.
+    size_average, reduce : as in `mse_loss`
 
     Raises
     ------
@@ -206,6 +235,8 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     >>> nn.functional.binary_cross_entropy_with_logits(x, t, reduction="none")
     tensor([6.9315e-01, 1.0000e+03])
     """
+    reduction = reduction if size_average is reduce is None else legacy(
+        "binary_cross_entropy_with_logits", size_average, reduce)
     y = apply(BINARY_CROSS_ENTROPY_WITH_LOGITS, input, target, weight, pos_weight, reduction=reduction)
     node = getattr(input, "node", None)
     if node is not None and node.name == "sigmoid":
@@ -215,7 +246,8 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     return y
 
 
-def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
+def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+           reduction: str = "mean", log_target: bool = False) -> Tensor:
     r"""Kullback-Leibler divergence, in nats, of a distribution from the target.
 
     .. math:: y = \frac1n \sum_i t_i (\log t_i - x_i) \qquad dx_i = -\frac{dy}{n} t_i \qquad
@@ -237,6 +269,7 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
         this is the divergence itself.
     log_target : bool
         Whether target holds logarithms, too.
+    size_average, reduce : as in `mse_loss`
 
     Raises
     ------
@@ -251,6 +284,7 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
     >>> nn.functional.kl_div(x, nn.tensor([[1.0, 0.0]]), reduction="batchmean")     # log 2
     tensor(0.6931)
     """
+    reduction = reduction if size_average is reduce is None else legacy("kl_div", size_average, reduce)
     return apply(KL_DIV, input, target, reduction=reduction, log_target=bool(log_target))
 
 
@@ -286,6 +320,21 @@ def check_probabilities(who: str, name: str, p: np.ndarray, hint: str) -> None:
     if p.size and not (p.min() >= 0 and p.max() <= 1):
         worst = p.min() if not p.min() >= 0 else p.max()
         raise RangeError(who=who, expected=f"every {name} from 0 to 1", got=float(worst), hint=hint)
+
+
+def weighted(who: str, loss: Tensor, weight: Tensor, reduction: str, over_weights: bool = True) -> Tensor:
+    """The losses of the elements, each times its weight, reduced. PyTorch divides by the sum of the
+    weights, but of huber_loss by the number of elements.
+    """
+    check_reduction(who, reduction)
+    if weight.shape != loss.shape:
+        raise ShapeError(who=who, expected=f"weight of the input's shape {loss.shape}", got=weight.shape)
+    each = mul(loss, weight)
+    if reduction == "none":
+        return each
+    if reduction == "sum":
+        return sum(each)
+    return div(sum(each), sum(weight)) if over_weights else mean(each)
 
 
 def checker(who: str, attribute: str = "", positive: bool = True,

@@ -14,7 +14,7 @@ from ..errors import RangeError, ShapeError
 from ..tensor import Tensor
 from .activation import logsigmoid
 from .arithmetic import add, common_shape, div, minimum, mul, sub
-from .checks import need_float, need_integers
+from .checks import legacy, need_float, need_integers
 from .compare import eq, gt, ne
 from .composed import rsub
 from .cross_entropy import check_reduction
@@ -31,6 +31,7 @@ __all__ = ["cosine_embedding_loss", "gaussian_nll_loss", "hinge_embedding_loss",
 
 # ---- which of two, and how far apart -------------------------------------------------------------
 def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0,
+                        size_average: bool | None = None, reduce: bool | None = None,
                         reduction: str = "mean") -> Tensor:
     r"""Two scores should differ by a margin, the way that the target says.
 
@@ -43,6 +44,7 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
         t: 1 where the first should be the larger, -1 where the second.
     margin : float
     reduction : "mean", "sum" or "none"
+    size_average, reduce : as in `mse_loss`
 
     Raises
     ------
@@ -57,11 +59,13 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     >>> nn.margin_ranking_loss(a, b, t, reduction="none")
     tensor([0., 2.])
     """
+    reduction = reduction if size_average is reduce is None else legacy("margin_ranking_loss", size_average, reduce)
     checked("margin_ranking_loss", reduction, input1=input1, input2=input2)
     return reduced(hinge(add(mul(neg(target), sub(input1, input2)), margin)), reduction)
 
 
-def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
+def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, size_average: bool | None = None,
+                         reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     r"""Distances of pairs: small where they belong together, beyond the margin where they do not.
 
     .. math:: y = x \; (t = 1), \; \max(0, margin - x) \; (t = -1)
@@ -73,6 +77,7 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, red
     target : Tensor of 1 and -1
     margin : float
     reduction : as in `margin_ranking_loss`
+    size_average, reduce : as in `mse_loss`
 
     Errors and cost: as `margin_ranking_loss`.
 
@@ -80,12 +85,14 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, red
     >>> nn.hinge_embedding_loss(nn.tensor([0.5, 0.25]), nn.tensor([1.0, -1.0]), reduction="none")
     tensor([0.50, 0.75])
     """
+    reduction = reduction if size_average is reduce is None else legacy("hinge_embedding_loss", size_average, reduce)
     checked("hinge_embedding_loss", reduction, input=input)
     apart = where(ne(target, 1), hinge(rsub(input, margin)), 0.0)
     return reduced(add(apart, where(ne(target, -1), input, 0.0)), reduction)
 
 
 def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0,
+                          size_average: bool | None = None, reduce: bool | None = None,
                           reduction: str = "mean") -> Tensor:
     r"""Directions of pairs: alike where they belong together, no more than the margin else.
 
@@ -98,6 +105,7 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
     margin : float
         From -1 to 1.
     reduction : as in `margin_ranking_loss`
+    size_average, reduce : as in `mse_loss`
 
     Raises
     ------
@@ -111,6 +119,7 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
     >>> nn.cosine_embedding_loss(a, b, nn.tensor([1.0, -1.0]), reduction="none")
     tensor([1., 1.])
     """
+    reduction = reduction if size_average is reduce is None else legacy("cosine_embedding_loss", size_average, reduce)
     who = "cosine_embedding_loss"
     checked(who, reduction, input1=input1, input2=input2)
     if target.ndim > 1 or input1.ndim != target.ndim + 1 or input2.ndim != target.ndim + 1:
@@ -125,7 +134,8 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
 
 
 def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2,
-                        eps: float = 1e-6, swap: bool = False, reduction: str = "mean") -> Tensor:
+                        eps: float = 1e-6, swap: bool = False, size_average: bool | None = None,
+                        reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     r"""An anchor should be nearer to its like than to another, by a margin.
 
     .. math:: y = \max(0, \; d(a, p) - d(a, n) + margin), \qquad
@@ -141,6 +151,7 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
     swap : bool
         Take the distance of n from p, where that is the smaller.
     reduction : as in `margin_ranking_loss`
+    size_average, reduce : as in `mse_loss`
 
     Errors: as `margin_ranking_loss`. Cost: two or three times `pairwise_distance`.
 
@@ -151,6 +162,7 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
     >>> round(nn.triplet_margin_loss(a, b, c).item(), 4)
     4.0
     """
+    reduction = reduction if size_average is reduce is None else legacy("triplet_margin_loss", size_average, reduce)
     def distance(a: Tensor, b: Tensor) -> Tensor:
         return pairwise_distance(a, b, p, eps)
     return triplets("triplet_margin_loss", (anchor, positive, negative), distance, margin, swap, reduction)
@@ -180,7 +192,8 @@ def triplet_margin_with_distance_loss(anchor: Tensor, positive: Tensor, negative
 
 
 # ---- classes by margins --------------------------------------------------------------------------
-def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+                     reduction: str = "mean") -> Tensor:
     r"""The logistic loss of one score for two classes.
 
     .. math:: y = \ln(1 + e^{-t x})
@@ -190,6 +203,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> 
     input : Tensor, floating point
     target : Tensor of input's shape, of 1 and -1
     reduction : as in `margin_ranking_loss`
+    size_average, reduce : as in `mse_loss`
 
     Errors: as `margin_ranking_loss`. Cost: as `logsigmoid`, and three passes.
 
@@ -197,12 +211,14 @@ def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> 
     >>> nn.soft_margin_loss(nn.tensor([0.0]), nn.tensor([1.0]))
     tensor(0.6931)
     """
+    reduction = reduction if size_average is reduce is None else legacy("soft_margin_loss", size_average, reduce)
     checked("soft_margin_loss", reduction, input=input)
     one_shape("soft_margin_loss", input, target)
     return reduced(neg(logsigmoid(mul(target, input))), reduction)
 
 
 def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | None = None,
+                                size_average: bool | None = None, reduce: bool | None = None,
                                 reduction: str = "mean") -> Tensor:
     r"""The mean over classes of the binary cross-entropy, where a sample may have several.
 
@@ -215,6 +231,7 @@ def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | 
     target : Tensor of input's shape, 0 or 1
     weight : Tensor of shape (C,), optional
     reduction : as in `margin_ranking_loss`
+    size_average, reduce : as in `mse_loss`
 
     Errors: as `margin_ranking_loss`. Cost: twice `logsigmoid`, and four passes.
 
@@ -222,6 +239,8 @@ def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | 
     >>> nn.multilabel_soft_margin_loss(nn.tensor([[0.0, 0.0]]), nn.tensor([[1.0, 0.0]]))
     tensor(0.6931)
     """
+    reduction = reduction if size_average is reduce is None else legacy(
+        "multilabel_soft_margin_loss", size_average, reduce)
     checked("multilabel_soft_margin_loss", reduction, input=input)
     one_shape("multilabel_soft_margin_loss", input, target)
     loss = neg(add(mul(target, logsigmoid(input)), mul(rsub(target, 1), logsigmoid(neg(input)))))
@@ -229,7 +248,7 @@ def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | 
 
 
 def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None,
-                      reduction: str = "mean") -> Tensor:
+                      size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     r"""The right class should have the largest score, by a margin: a support vector machine's loss.
 
     .. math:: y = \frac{w_t}{C} \sum_{c \ne t} \max(0, \; margin - x_t + x_c)^p
@@ -244,6 +263,7 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
     margin : float
     weight : Tensor of shape (C,), optional
     reduction : as in `margin_ranking_loss`
+    size_average, reduce : as in `mse_loss`
 
     Raises
     ------
@@ -260,6 +280,7 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
     >>> nn.multi_margin_loss(nn.tensor([[0.0, 0.5, 3.0, 0.25]]), nn.tensor([2]))
     tensor(0.)
     """
+    reduction = reduction if size_average is reduce is None else legacy("multi_margin_loss", size_average, reduce)
     who = "multi_margin_loss"
     checked(who, reduction, input=input)
     if p not in (1, 2):
@@ -278,7 +299,8 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
     return reduced(loss if input.ndim == 2 else reshape(loss, ()), reduction)
 
 
-def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+                           reduction: str = "mean") -> Tensor:
     r"""Every right class should have a larger score than every other, by 1.
 
     .. math:: y = \frac1C \sum_{t \in T} \sum_{c \notin T} \max(0, \; 1 - x_t + x_c)
@@ -290,6 +312,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean
     target : Tensor of integers of input's shape
         The right classes T of each sample, and behind them -1.
     reduction : as in `margin_ranking_loss`
+    size_average, reduce : as in `mse_loss`
 
     Raises
     ------
@@ -303,6 +326,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean
     >>> nn.multilabel_margin_loss(nn.tensor([[0.0, 2.0, 4.0]]), nn.tensor([[2, -1, 0]]))
     tensor(0.)
     """
+    reduction = reduction if size_average is reduce is None else legacy("multilabel_margin_loss", size_average, reduce)
     who = "multilabel_margin_loss"
     checked(who, reduction, input=input)
     need_integers(who, target=target._data)
@@ -372,7 +396,8 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = Fals
     return reduced(add(loss, 0.5 * math.log(2 * math.pi)) if full else loss, reduction)
 
 
-def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, eps: float = 1e-8,
+def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full: bool = False,
+                     size_average: bool | None = None, eps: float = 1e-8, reduce: bool | None = None,
                      reduction: str = "mean") -> Tensor:
     r"""The negative log-likelihood of counts whose rate is predicted.
 
@@ -389,6 +414,7 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
         Add Stirling's formula for ln t!, where t is above 1.
     eps : float
     reduction : as in `margin_ranking_loss`
+    size_average, reduce : as in `mse_loss`
 
     Errors: as `margin_ranking_loss`. Cost: an exponential or a logarithm an element, and four
     passes.
@@ -397,6 +423,7 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
     >>> nn.poisson_nll_loss(nn.tensor([0.0]), nn.tensor([2.0]))
     tensor(1.)
     """
+    reduction = reduction if size_average is reduce is None else legacy("poisson_nll_loss", size_average, reduce)
     checked("poisson_nll_loss", reduction, input=input)
     common_shape("poisson_nll_loss", input.shape, target.shape)
     loss = sub(exp(input), mul(target, input)) if log_input else sub(input, mul(target, log(add(input, eps))))

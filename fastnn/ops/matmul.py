@@ -102,14 +102,14 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     return ranked("mv", input, vec, ("(n, m)", "(m,)"), (2, 1))
 
 
-def dot(input: Tensor, other: Tensor) -> Tensor:
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Sum of the products of two vectors (n,). Parameters, errors and cost: as `matmul`.
 
     >>> import fastnn as nn
     >>> nn.functional.dot(nn.tensor([1.0, 2.0]), nn.tensor([3.0, 4.0]))
     tensor(11.)
     """
-    return ranked("dot", input, other, ("(n,)", "(n,)"), (1, 1))
+    return ranked("dot", input, tensor, ("(n,)", "(n,)"), (1, 1))
 
 
 # ---- what the functions share --------------------------------------------------------------------

@@ -74,7 +74,24 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     return apply(PERMUTE, input, dims=tuple(order))
 
 
-swapaxes = swapdims = transpose
+swapdims = transpose
+
+
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """`transpose` under NumPy's name, with NumPy's names of the dimensions.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    axis0, axis1 : int
+
+    Errors and cost: as `transpose`.
+
+    >>> import fastnn as nn
+    >>> nn.swapaxes(nn.ones(2, 3), axis0=0, axis1=1).shape
+    (3, 2)
+    """
+    return transpose(input, axis0, axis1)
 
 
 def t(input: Tensor) -> Tensor:

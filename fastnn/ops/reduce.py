@@ -281,8 +281,8 @@ def std_mean(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepd
     return std(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
 
 
-def norm(input: Tensor, p: float | str | None = "fro", dim: Dim = None, keepdim: bool = False, dtype: Any = None,
-         **numpy: Unpack[Numpy]) -> Tensor:
+def norm(input: Tensor, p: float | str | None = "fro", dim: Dim = None, keepdim: bool = False, *,
+         dtype: Any = None, **numpy: Unpack[Numpy]) -> Tensor:
     r"""The p-norm over all elements, or over some axes.
 
     .. math:: y = \Big(\sum_i |x_i|^p\Big)^{1/p} \qquad

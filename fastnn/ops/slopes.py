@@ -28,6 +28,7 @@ from .arithmetic import add, maximum
 from .clone import to
 from .elementary import abs, cos, erf, exp, log, log1p, pow, reciprocal, rsqrt, sin, square
 from .indexing import index_select, masked_fill, where
+from .join import stack
 from .matmul import matmul
 from .permute import transpose
 from .reduce import mean, sum
@@ -537,5 +538,5 @@ RULES = Rules(
     compiled=frozenset({"var", "std", "layer_norm", "rms_norm", "group_norm", "batch_norm", "batch_norm_relu",
                         "batch_norm_inference", "batch_norm_inference_relu", "cross_entropy", "nll_loss",
                         "conv2d_relu", "linear_relu"}),
-    functions=SimpleNamespace(add=add, expand=expand, to=to),
+    functions=SimpleNamespace(add=add, expand=expand, stack=stack, to=to),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..autograd import apply
-from ..errors import RangeError, ShapeError
+from ..errors import DTypeError, RangeError, ShapeError
 from ..guard import whole
 from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor
@@ -182,16 +182,16 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
     if numpy:
         return tensor_split(input, indices_or_sections, indices=indices, sections=sections,
                             **renamed("tensor_split", numpy, dim=dim))
-    given = [x for x in (indices_or_sections, indices, sections) if x is not None]
-    return cut("tensor_split", input, given[0] if given else None, dim)
+    return cut("tensor_split", input, one_of("tensor_split", indices_or_sections, indices, sections), dim)
 
 
-def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def hsplit(input: Tensor, indices_or_sections: Any = None, *, indices: Any = None,
+           sections: Any = None) -> tuple[Tensor, ...]:
     """tensor_split along the columns, of a vector along its only dimension; n pieces are equal.
 
     Parameters
     ----------
-    input, indices_or_sections : as in `tensor_split`
+    input, indices_or_sections, indices, sections : as in `tensor_split`
 
     Raises
     ------
@@ -205,20 +205,22 @@ def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     tensor([[1.],
             [3.]])
     """
-    return cut("hsplit", input, indices_or_sections, 1 if input.ndim > 1 else 0, 1)
+    return cut("hsplit", input, one_of("hsplit", indices_or_sections, indices, sections), 1 if input.ndim > 1 else 0, 1)
 
 
-def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def vsplit(input: Tensor, indices_or_sections: Any = None, *, indices: Any = None,
+           sections: Any = None) -> tuple[Tensor, ...]:
     """tensor_split along the rows; n pieces are equal. Parameters, errors and cost: as `hsplit`.
 
     >>> import fastnn as nn
     >>> nn.vsplit(nn.tensor([[1.0, 2.0], [3.0, 4.0]]), 2)
     (tensor([[1., 2.]]), tensor([[3., 4.]]))
     """
-    return cut("vsplit", input, indices_or_sections, 0, 2)
+    return cut("vsplit", input, one_of("vsplit", indices_or_sections, indices, sections), 0, 2)
 
 
-def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def dsplit(input: Tensor, indices_or_sections: Any = None, *, indices: Any = None,
+           sections: Any = None) -> tuple[Tensor, ...]:
     """tensor_split along the third dimension; n pieces are equal.
 
     Parameters, errors and cost: as `hsplit`.
@@ -227,10 +229,18 @@ def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     >>> [piece.shape for piece in nn.dsplit(nn.zeros(2, 3, 4), (1,))]
     [(2, 3, 1), (2, 3, 3)]
     """
-    return cut("dsplit", input, indices_or_sections, 2, 3)
+    return cut("dsplit", input, one_of("dsplit", indices_or_sections, indices, sections), 2, 3)
 
 
 # ---- what the functions share --------------------------------------------------------------------
+def one_of(who: str, *given: Any) -> Any:
+    """Where to cut, which has three names; DTypeError if several are used."""
+    found = [x for x in given if x is not None]
+    if len(found) > 1:
+        raise DTypeError("indices and sections are one argument", who=who, got=" and ".join(map(repr, found)))
+    return found[0] if found else None
+
+
 def cut(who: str, input: Tensor, where: Any, dim: int, equal: int = 0) -> tuple[Tensor, ...]:
     """The pieces of tensor_split. equal: a number of pieces must be equal, and there must be so
     many dimensions.

@@ -71,7 +71,8 @@ class Adam(Optimizer):
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
                  eps: float = 1e-8, weight_decay: float = 0.0, amsgrad: bool = False, *, maximize: bool = False,
                  foreach: bool | None = None, fused: bool | None = None, capturable: bool = False,
-                 differentiable: bool = False):
+                 differentiable: bool = False, decoupled_weight_decay: bool = False):
+        need_defaults(type(self).__name__, "Use nn.optim.AdamW.", decoupled_weight_decay=decoupled_weight_decay)
         need_defaults(type(self).__name__, "AMSGrad is not there." if amsgrad else "A step is no part of the tape.",
                       amsgrad=amsgrad, differentiable=differentiable)
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,

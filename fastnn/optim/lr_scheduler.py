@@ -26,7 +26,10 @@ class LRScheduler:
     Parameters
     ----------
     optimizer : Optimizer
-        Its groups' learning rates now are the first ones.
+        Its groups' learning rates now are the first ones, unless a schedule noted others before, as
+        "initial_lr" in the group.
+    last_epoch : int
+        -1 begins. Another goes on behind that epoch: the groups need their "initial_lr".
     interval : "epoch" or "step"
         What one call of step() stands for: `fit` calls it after each epoch, or after each
         optimiser step.
@@ -39,7 +42,7 @@ class LRScheduler:
     Raises
     ------
     RangeError
-        Another interval.
+        Another interval, or a last_epoch without the first learning rates.
     DTypeError
         Something that is no optimiser.
 
@@ -56,15 +59,28 @@ class LRScheduler:
     [0.125]
     """
 
-    def __init__(self, optimizer: Optimizer, *, interval: str = "epoch"):
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1, *, interval: str = "epoch"):
         if interval not in ("epoch", "step"):
             raise RangeError(who=type(self).__name__, expected='interval "epoch" or "step"', got=repr(interval))
         if not isinstance(getattr(optimizer, "param_groups", None), list):
             raise DTypeError(who=type(self).__name__, expected="an optimizer with param_groups",
                              got=type(optimizer).__name__)
         self.optimizer, self.interval = optimizer, interval
-        self.base_lrs = [group["lr"] for group in optimizer.param_groups]
-        self.last_epoch = 0
+        if not _whole(last_epoch, -1):
+            raise RangeError(who=type(self).__name__, expected="last_epoch, an integer from -1 up",
+                             got=repr(last_epoch))
+        for k, group in enumerate(optimizer.param_groups):
+            if last_epoch >= 0 and "initial_lr" not in group:
+                raise RangeError(f"group {k} has no initial_lr to go on from", who=type(self).__name__,
+                                 expected="last_epoch=-1", got=last_epoch,
+                                 hint="schedule.load_state_dict(...) takes up a schedule again.")
+            group.setdefault("initial_lr", group["lr"])
+        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
+        self.last_epoch = last_epoch
+        if last_epoch == -1:
+            self.last_epoch = 0
+        else:
+            self.step()
 
     def factor(self, epoch: int, base: float) -> float:
         """The learning rate after `epoch` steps as a multiple of the first, `base`."""
@@ -74,9 +90,12 @@ class LRScheduler:
         """The learning rate after `epoch` steps of a group that began with `base`."""
         return base * self.factor(epoch, base)
 
-    def step(self) -> None:
-        """One epoch, or one optimiser step, is over."""
-        self.last_epoch += 1
+    def step(self, epoch: int | None = None) -> None:
+        """One epoch, or one optimiser step, is over; with `epoch`, go to where that one begins."""
+        if epoch is not None and not _whole(epoch, 0):
+            raise RangeError(who=f"{type(self).__name__}.step", expected="epoch, an integer from 0 up",
+                             got=repr(epoch))
+        self.last_epoch = self.last_epoch + 1 if epoch is None else int(epoch)
         for group, base in zip(self.optimizer.param_groups, self.base_lrs):
             group["lr"] = self.rate(self.last_epoch, base)
 
@@ -88,7 +107,7 @@ class LRScheduler:
         """{"last_epoch", "base_lrs"}: what a checkpoint keeps."""
         return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on where `state_dict()` was taken; the learning rates themselves are the optimiser's
         to restore. Everything is checked before anything changes.
 
@@ -98,10 +117,11 @@ class LRScheduler:
             Something missing, or made for another number of groups.
         """
         who, groups = f"{type(self).__name__}.load_state_dict", len(self.optimizer.param_groups)
-        if not isinstance(state, Mapping) or not {"last_epoch", "base_lrs"} <= set(state):
+        if not isinstance(state_dict, Mapping) or not {"last_epoch", "base_lrs"} <= set(state_dict):
             raise RangeError(who=who, expected="the keys last_epoch and base_lrs",
-                             got=sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__)
-        last_epoch, base_lrs = state["last_epoch"], state["base_lrs"]
+                             got=sorted(map(str, state_dict)) if isinstance(state_dict, Mapping)
+                             else type(state_dict).__name__)
+        last_epoch, base_lrs = state_dict["last_epoch"], state_dict["base_lrs"]
         if not _whole(last_epoch, 0) or last_epoch >= 2**53:
             raise RangeError(who=who, expected="last_epoch, an integer from 0 up", got=repr(last_epoch))
         if (not isinstance(base_lrs, (list, tuple)) or len(base_lrs) != groups
@@ -122,7 +142,7 @@ class StepLR(LRScheduler):
         Epochs between two falls; at least 1.
     gamma : float
         The factor.
-    interval : "epoch" or "step"
+    last_epoch, interval : as of `LRScheduler`
 
     Raises
     ------
@@ -139,13 +159,14 @@ class StepLR(LRScheduler):
     [0.5]
     """
 
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, *, interval: str = "epoch"):
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1, *,
+                 interval: str = "epoch"):
         if not _whole(step_size, 1):
             raise RangeError(who="StepLR", expected="step_size >= 1, a whole number", got=repr(step_size))
         if not _number(gamma):
             raise RangeError(who="StepLR", expected="gamma >= 0", got=repr(gamma))
         self.step_size, self.gamma = step_size, gamma
-        super().__init__(optimizer, interval=interval)
+        super().__init__(optimizer, last_epoch, interval=interval)
 
     def factor(self, epoch: int, base: float) -> float:
         return self.gamma ** (epoch // self.step_size)
@@ -163,7 +184,7 @@ class CosineAnnealingLR(LRScheduler):
         Epochs until the lowest point; at least 1.
     eta_min : float
         The learning rate there.
-    interval : "epoch" or "step"
+    last_epoch, interval : as of `LRScheduler`
 
     Raises
     ------
@@ -182,13 +203,14 @@ class CosineAnnealingLR(LRScheduler):
     [0.2]
     """
 
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, *, interval: str = "epoch"):
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1, *,
+                 interval: str = "epoch"):
         if not _whole(T_max, 1):
             raise RangeError(who="CosineAnnealingLR", expected="T_max >= 1, a whole number", got=repr(T_max))
         if not _number(eta_min):
             raise RangeError(who="CosineAnnealingLR", expected="eta_min >= 0", got=repr(eta_min))
         self.T_max, self.eta_min = T_max, eta_min
-        super().__init__(optimizer, interval=interval)
+        super().__init__(optimizer, last_epoch, interval=interval)
 
     def rate(self, epoch: int, base: float) -> float:
         # the sum itself, and not base times a factor: a group may begin with 0

@@ -99,13 +99,14 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)
 
-    def add_param_group(self, group: dict[str, Any]) -> None:
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with settings of their own: {"params": [...], "lr": ...}."""
         name = type(self).__name__
-        if not isinstance(group, dict) or "params" not in group:
-            raise DTypeError(who=name, expected='a group {"params": [...], ...}', got=type(group).__name__
-                             if not isinstance(group, dict) else f"the keys {sorted(group)}")
-        params = [group["params"]] if isinstance(group["params"], Tensor) else _listed(name, group["params"])
+        if not isinstance(param_group, dict) or "params" not in param_group:
+            raise DTypeError(who=name, expected='a group {"params": [...], ...}', got=type(param_group).__name__
+                             if not isinstance(param_group, dict) else f"the keys {sorted(param_group)}")
+        params = param_group["params"]
+        params = [params] if isinstance(params, Tensor) else _listed(name, params)
         known = {p for g in self.param_groups for p in g["params"]}
         for p in params:
             if not isinstance(p, Tensor) or p.node is not None:
@@ -119,9 +120,9 @@ class Optimizer:
                 raise RangeError("a parameter stands in two groups, or twice in one", who=name)
             known.add(p)
         self._check_memory([*known])
-        settings = {**self.defaults, **group}
+        settings = {**self.defaults, **param_group}
         del settings["params"]
-        unknown = set(settings) - set(self.rule.settings)
+        unknown = set(settings) - set(self.rule.settings) - set(NO_PART_OF_THE_RULE)
         if unknown:
             from ..names import did_you_mean
             raise RangeError(f"unknown settings {sorted(unknown)}", who=name,
@@ -363,7 +364,7 @@ class Optimizer:
                 "param_groups": [{**group, "params": [number[p] for p in group["params"]]}
                                  for group in self.param_groups]}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over settings and state, from this optimiser or from PyTorch's of the same name.
 
         Arrays are converted to their parameter's dtype. Everything is checked before anything
@@ -378,14 +379,14 @@ class Optimizer:
         """
         name = type(self).__name__
         try:
-            saved, groups = state["state"], list(state["param_groups"])
+            saved, groups = state_dict["state"], list(state_dict["param_groups"])
             order = [[_number(i) for i in group["params"]] for group in groups]
             entries = {_number(i): dict(values.items()) for i, values in saved.items()}
         except (TypeError, LookupError, ValueError, AttributeError) as error:
             raise RangeError("this is not the state of an optimiser", who=name,
                              expected='{"state": {0: {...}, ...}, "param_groups": [{"params": [0, ...], ...}, ...]}',
-                             got=type(state).__name__ if not isinstance(state, Mapping)
-                             else f"the keys {sorted(map(str, state))}") from error
+                             got=type(state_dict).__name__ if not isinstance(state_dict, Mapping)
+                             else f"the keys {sorted(map(str, state_dict))}") from error
         sizes = [len(group["params"]) for group in self.param_groups]
         if [len(members) for members in order] != sizes:
             raise ShapeError("the saved state is for other parameters", who=name, expected=f"groups of {sizes}",
@@ -417,6 +418,11 @@ class Optimizer:
                              expected=", ".join(rule.settings), got=", ".join(map(str, saved)))
         settings = {key: _plain(saved.get(key, False)) for key in rule.settings}
         rule.check_settings(name, settings)
+        if "initial_lr" in saved:                   # a schedule's
+            first = _plain(saved["initial_lr"])
+            if isinstance(first, bool) or not isinstance(first, (int, float)) or not 0 <= first < float("inf"):
+                raise RangeError(who=name, expected="initial_lr, a number from 0 up", got=repr(first))
+            settings["initial_lr"] = first
         return settings
 
     def _saved_state(self, i: int, p: Tensor, saved: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -315,7 +315,9 @@ def test_collates_plain_sequences():
     ([(1, 2), (1,)], nn.ShapeError, "number of fields, expected 2, got 1"),
     ([("a", 1)], nn.DTypeError, "field 0 of sample 0 is no array of numbers, expected numbers, arrays or Tensors, "
                                 "got 'a'. Text becomes"),
-    ([{"x": 1}], nn.DTypeError, "got dict. Take out of it"),
+    ([{"x": 1}, {"y": 1}], nn.ShapeError, "samples differ in their keys, expected ['x'], got ['y']"),
+    ([{"x": 1}, 1], nn.ShapeError, "samples differ in their keys, expected ['x'], got int"),
+    ([{"x": object()}], nn.DTypeError, "field x of sample 0 is no array of numbers"),
     ([(1, 2), (3, None)], nn.DTypeError, "field 1 of sample 1, the target in fit, is no array of numbers, expected "
                                          "numbers, arrays or Tensors, got None. A label that is not to count is -100"),
     ([(1, 2), (None, 3)], nn.DTypeError, "field 0 of sample 1 is no array of numbers, expected numbers, arrays or "
@@ -348,7 +350,7 @@ def test_the_sample_that_is_no_number_has_its_number_in_the_dataset():
 @pytest.mark.parametrize("make, error, words", [
     (lambda: DataLoader(counting(), 0), nn.RangeError, "batch_size: expected at least 1, got 0"),
     (lambda: DataLoader(counting(), 2.0), nn.DTypeError, "expected batch_size as an int, got 2.0"),
-    (lambda: DataLoader(counting(), None), nn.DTypeError, "batch_size: expected an integer, got None"),
+    (lambda: DataLoader(counting(), "2"), nn.DTypeError, "batch_size"),
     (lambda: DataLoader(counting(), True), nn.DTypeError, "batch_size as an int, got True. A bool goes by its name"),
     (lambda: DataLoader(counting(), seed=-1), nn.RangeError, "seed: expected at least 0, got -1"),
     (lambda: DataLoader(counting(), seed=2**64), nn.RangeError, "seed: expected at most 18446744073709551615"),

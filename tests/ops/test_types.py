@@ -74,7 +74,7 @@ def table(n, f):
 
 # Functions of two operands that have no types to agree on, or take none but floats of one type
 OTHERS = {"isclose", "allclose", "equal", "heaviside", "concatenate", "broadcast_tensors", "tile", "prelu", "dot",
-          "matmul", "mm", "bmm", "mv", "linear", "atleast_1d", "histc", "threshold"}
+          "max", "min", "matmul", "mm", "bmm", "mv", "linear", "atleast_1d", "histc", "threshold"}
 # Their parts are in the table
 COMPOSED = {"combine", "composed", "distance", "inplace", "join", "product", "repeat", "scan", "shape", "slices",
             "sort"}

@@ -188,7 +188,8 @@ def test_a_new_rule_needs_a_definition_a_record_and_a_class(torch):
 @per_rule
 def test_the_signature_is_the_records_and_pytorchs(torch, optimizer):
     # accepted for PyTorch's sake, and no part of the rule
-    neutral = {"params", "amsgrad", "foreach", "fused", "capturable", "differentiable"}
+    neutral = {"params", "amsgrad", "foreach", "fused", "capturable", "differentiable",
+               "decoupled_weight_decay"}
     ours = {name: p.default for name, p in inspect.signature(optimizer).parameters.items() if name not in neutral}
     assert ours == optimizer.rule.defaults and list(ours) == list(optimizer.rule.settings)
     theirs = inspect.signature(getattr(torch.optim, optimizer.__name__)).parameters

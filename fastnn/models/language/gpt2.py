@@ -48,8 +48,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 class Conv1D(Linear):
     """A linear layer whose weight is (in, out) in a state_dict, as GPT-2's files have it."""
 
-    def _collect_state(self, state: dict[str, Tensor], prefix: str) -> None:
-        super()._collect_state(state, prefix)
+    def _collect_state(self, state: dict[str, Tensor], prefix: str, keep_vars: bool) -> None:
+        super()._collect_state(state, prefix, keep_vars)
         state[f"{prefix}weight"] = state[f"{prefix}weight"].t()  # a view: loading writes through it
 
 
