@@ -276,9 +276,9 @@ class Module:
         """Call hook(module, inputs, output) after each forward; what it returns, if not None,
         replaces the output.
 
-        prepend: before the hooks that are there. with_kwargs: hook(module, inputs, keywords,
-        output) gets the call's keyword arguments. always_call: also where the call raised, with None for
-        the output.
+        prepend: before the hooks that are there. with_kwargs: the hook gets the call's keyword
+        arguments, hook(module, inputs, keywords, output). always_call: also where the call raised,
+        with None for the output.
         """
         return RemovableHandle(self._forward_hooks, self._hook(hook, with_kwargs, always_call), prepend)
 
