@@ -132,7 +132,8 @@ def test_adaptive_windows_that_see_the_same_pixels_are_one():
 
 
 @pytest.mark.parametrize("backend", ["kernels", "reference"])
-@pytest.mark.parametrize("pool", [F.avg_pool1d, F.max_pool1d, partial(F.lp_pool1d, norm_type=2.0)], ids=["avg", "max", "lp"])
+@pytest.mark.parametrize("pool", [F.avg_pool1d, F.max_pool1d, partial(F.lp_pool1d, norm_type=2.0)],
+                         ids=["avg", "max", "lp"])
 def test_a_window_far_larger_than_the_image(pool, backend):
     """With ceil_mode it is cut off at the image's end, and costs what it sees."""
     x = nn.tensor([[3.0, 4.0]], requires_grad=True)
