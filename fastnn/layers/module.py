@@ -17,7 +17,7 @@ import numpy as np
 from ..autograd import is_grad_enabled
 from ..device import destination, on_cpu
 from ..errors import AttributeMistake, DTypeError, FastnnError, RangeError, ShapeError, warn_once
-from ..guard import FOREIGN, NameMistake, PathMistake, guard_methods, guarded, is_ours, refusal
+from ..guard import FOREIGN, NameMistake, PathMistake, guard_methods, guarded, is_ours, named, refusal
 from ..ops.checks import OF_RECURRENT
 from ..parameters import Buffer, is_lazy
 from ..tensor import Parameter, Tensor, array_of, wrapped
@@ -58,6 +58,7 @@ def is_of_fastnn(cls: type) -> bool:
 class LoadReport(tuple):
     """What load_state_dict found: unpacks as (missing_keys, unexpected_keys), as PyTorch's does."""
 
+    @named
     def __new__(cls, missing: list[str], unexpected: list[str]) -> LoadReport:
         return super().__new__(cls, (missing, unexpected))
 
@@ -78,6 +79,7 @@ class LoadReport(tuple):
 class RemovableHandle:
     """Takes a hook away again: call it, call `remove()`, or leave its `with` block."""
 
+    @named
     def __init__(self, hooks: dict[Any, Any], hook: Any, first: bool = False) -> None:
         if not callable(hook):
             raise DTypeError(who="register_hook", expected="a hook that can be called", got=type(hook).__name__)

@@ -115,3 +115,13 @@ def test_sizes_and_dimensions_in_a_list(torch):
             call(torch, torch.ones(2, 3))
         with pytest.raises(nn.DTypeError):
             call(nn, nn.ones(2, 3))
+
+
+@pytest.mark.parametrize("what", [
+    nn.layers.LoadReport, nn.layers.RemovableHandle, nn.models.resnet18, nn.training.Clipping, nn.training.History,
+    nn.training.Checkpoint, nn.training.Schedule, nn.training.Progress, nn.training.Patience])
+def test_wrong_lists_of_arguments(what):
+    """Of what is neither a function of tensors nor a layer."""
+    for args, kwargs in (((None,) * 30, {}), ((), {"nonsense": 1})):
+        with pytest.raises(nn.DTypeError, match=what.__name__):
+            what(*args, **kwargs)

@@ -32,6 +32,7 @@ from typing import Any
 from ... import functional as F
 from ... import init
 from ...errors import RangeError
+from ...guard import named
 from ...layers import AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Identity, Linear, MaxPool2d, Module, ReLU, Sequential
 from ...layers.fusion import chain
 from ...layers.sizes import need_sizes
@@ -129,6 +130,7 @@ def stage(in_channels: int, out_channels: int, blocks: int, stride: int = 1) -> 
                       *[BasicBlock(out_channels, out_channels) for _ in range(1, blocks)])
 
 
+@named
 def resnet18(num_classes: int = 1000, in_channels: int = 3, small: bool = False) -> ResNet:
     """ResNet-18: two blocks a stage. See ResNet.
 

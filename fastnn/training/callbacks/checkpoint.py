@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ...guard import named
 from ...io import check_path
 from ..checkpoint import save
 from ..state import State
@@ -20,6 +21,7 @@ class Checkpoint(Callback):
     state.stop(), is written as it stands between two batches, if its loader can tell where that is.
     """
 
+    @named
     def __init__(self, path: str | os.PathLike[str]):
         check_path(path, "Checkpoint")
         self.path = path

@@ -5,6 +5,7 @@ from __future__ import annotations
 from numbers import Real
 
 from ...errors import RangeError
+from ...guard import named
 from ...optim import clip_grad_norm_
 from ...tensor import Tensor
 from ..state import State
@@ -20,6 +21,7 @@ class Clipping(Callback):
     See `nn.optim.clip_grad_norm_`.
     """
 
+    @named
     def __init__(self, clip_norm: float):
         if not isinstance(clip_norm, Real) or not float(clip_norm) > 0:
             raise RangeError(who="Clipping", expected="clip_norm > 0", got=repr(clip_norm))

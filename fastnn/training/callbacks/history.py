@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...errors import FileError
-from ...guard import NameMistake
+from ...guard import NameMistake, named
 from ...io.atomic import atomic_write
 from ..state import State
 from .base import Callback
@@ -41,6 +41,7 @@ class History(Callback):
     ([2.5, 1.25], {'epoch': 2, 'loss': 1.25})
     """
 
+    @named
     def __init__(self, rows: list[dict[str, float]] | None = None):
         self.rows: list[dict[str, float]] = list(rows or [])
         self.interrupted = False

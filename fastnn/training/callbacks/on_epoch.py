@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...guard import named
 from ..state import State
 from .base import Callback
 
@@ -16,6 +17,7 @@ class OnEpoch(Callback):
     makes it of on_epoch=.
     """
 
+    @named
     def __init__(self, function: Callable[[int, dict[str, float]], Any]):
         self.function = function
 

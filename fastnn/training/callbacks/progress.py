@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from ...console import Line
+from ...guard import named
 from ..state import State
 from .base import Callback
 
@@ -30,6 +31,7 @@ class Progress(Callback):
         epoch  2/5  loss 0.4312  accuracy 0.8710  1.2 s
     """
 
+    @named
     def __init__(self, line: Line | None = None):
         self.line = line or Line()
 
@@ -54,6 +56,7 @@ class LiveProgress(Progress):
         epoch  2/5  [##########----------]  12/23  loss 0.4312  accuracy 0.8710
     """
 
+    @named
     def __init__(self, line: Line | None = None):
         super().__init__(line)
         self.last = -INTERVAL                       # when the line was written last

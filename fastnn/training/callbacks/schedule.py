@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import DTypeError
+from ...guard import named
 from ..state import State
 from .base import Callback
 
@@ -25,6 +26,7 @@ class Schedule(Callback):
     A checkpoint keeps the scheduler's own state.
     """
 
+    @named
     def __init__(self, scheduler: Any):
         if isinstance(scheduler, type) or not callable(getattr(scheduler, "step", None)):
             raise DTypeError(who="Schedule", expected="a scheduler with step()",
