@@ -811,7 +811,8 @@ def _holds(dtype: np.dtype, a: np.ndarray) -> bool:
 
 # mypy calls it unsound to assign to __init__; the signature stays
 Module.__init__ = without_inputs(Module.__init__)   # type: ignore[method-assign]
-guard_methods(Module, "__init__", "add_module", "apply", "buffers", "get_submodule", "load_state_dict",
-              "named_buffers", "named_parameters", "parameters", "register_buffer", "register_parameter",
-              "requires_grad_", "state_dict", "to", "train", "zero_grad")
+guard_methods(Module, "__init__", "add_module", "apply", "buffers", "get_submodule", "load_state_dict", "modules",
+              "named_buffers", "named_modules", "named_parameters", "parameters", "register_buffer",
+              "register_forward_hook", "register_forward_pre_hook", "register_parameter", "requires_grad_",
+              "state_dict", "to", "train", "zero_grad")
 Module.register_module = Module.add_module

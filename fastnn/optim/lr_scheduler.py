@@ -12,7 +12,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from ..errors import DTypeError, RangeError
-from ..guard import guard_all
+from ..guard import guard_all, guard_methods
 from .optimizer import Optimizer
 
 __all__ = ["CosineAnnealingLR", "LRScheduler", "StepLR"]
@@ -227,3 +227,4 @@ def _number(value: Any) -> bool:
 
 
 guard_all(globals())
+guard_methods(LRScheduler, "step")
