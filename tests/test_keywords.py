@@ -1,0 +1,118 @@
+"""What a PyTorch user types by keyword: every name of an argument that PyTorch has is taken.
+
+The names come from PyTorch itself, from the schemas of native functions and the signatures of what
+is written in Python, so that a function added later is held without being named here.
+"""
+
+import inspect
+
+import pytest
+
+import fastnn as nn
+
+# Name of an argument that is not taken -> why.
+EVERYWHERE = {
+    "layout": "there are no sparse tensors", "memory_format": "arrays are row-major",
+    "pin_memory": "of likes and methods: there is the CPU alone", "out_dtype": "PyTorch has it on GPUs alone",
+    "cudnn_enabled": "there is the CPU alone", "cudnn_enable": "there is the CPU alone",
+    "implicit": "of the tracer, not of users", "foreach": "how it is computed, not what",
+    "out": "results are new tensors: out.copy_(...)",
+    "pickle_module": "nothing is pickled", "pickle_protocol": "nothing is pickled",
+}
+HERE = {
+    ("torch", "isin"): {"element", "test_element"}, ("torch", "normal"): {"input"},
+    ("torch", "tensor_split"): {"tensor_indices_or_sections"},
+    ("Tensor", "tensor_split"): {"tensor_indices_or_sections"},
+    ("Tensor", "random_"): {"from"}, ("Tensor", "uniform_"): {"from"},  # a word of Python's: from_
+    ("Tensor", "to"): {"other"}, ("Tensor", "view"): {"dtype"}, ("Tensor", "copy_"): {"other"},
+    ("torch.nn.functional", "elu_"): {"scale", "input_scale"},
+    ("torch.nn.functional", "fractional_max_pool2d"): {"random_samples"},
+    # what is given by place alone
+    **{("torch", f"atleast_{n}d"): {"input", "tensors"} for n in (1, 2, 3)},
+    ("torch", "detach"): {"input"}, ("torch", "seed"): {"input"},
+    ("torch.nn", "LazyConvTranspose1d.forward"): {"output_size"},
+    ("torch.nn", "LazyConvTranspose2d.forward"): {"output_size"},
+    ("torch.nn", "ModuleList.pop"): {"key"}, ("torch.nn", "Sequential.pop"): {"key"},
+    ("torch.nn", "Sequential.extend"): {"sequential"},
+    ("torch.nn", "RMSNorm.forward"): {"x"}, ("torch.nn", "UninitializedBuffer"): {"persistent"},
+}
+# PyTorch's have other arguments than its layers; the layers are for users.
+INTERNAL = {"gru", "lstm", "rnn_tanh", "rnn_relu"}
+# TorchScript's own, of numbers and lists.
+SCRIPTS = {"a", "b", "reverse", "i", "l", "n", "t", "list", "idx", "path", "tensors"}
+
+
+def native(torch):
+    """name -> the names of arguments of aten::name, in every form that does not write to `out`."""
+    found = {}
+    for schema in torch._C._jit_get_all_schemas():
+        space, _, name = schema.name.partition("::")
+        writes = any(a.alias_info is not None and a.alias_info.is_write and a.kwarg_only for a in schema.arguments)
+        names = {a.name for a in schema.arguments}
+        if space == "aten" and not writes and "Dimname" not in str(schema) and not names & SCRIPTS:
+            found.setdefault(name, set()).update(names)
+    return found
+
+
+def parameters(function):
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+
+
+def named(function):
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {p.name for p in parameters(function) if p.kind in kinds}
+
+
+def pairs(torch):
+    """(where, name, ours, the names of PyTorch's arguments)."""
+    schemas = native(torch)
+    rooms = [("torch.nn.functional", torch.nn.functional, nn.functional), ("torch", torch, nn),
+             ("torch.nn.init", torch.nn.init, nn.init), ("torch.nn.utils", torch.nn.utils, nn.utils),
+             ("torch.autograd", torch.autograd, nn.autograd), ("Tensor", torch.Tensor, nn.Tensor)]
+    for where, theirs, ours in rooms:
+        for name in dir(ours):
+            if name.startswith("_") or name in INTERNAL:
+                continue
+            if where == "torch" and (hasattr(torch.nn.functional, name) or name.endswith("_")):
+                continue
+            f, g = getattr(ours, name, None), getattr(theirs, name, None)
+            if callable(f) and callable(g) and not isinstance(f, type) and not isinstance(f, property):
+                names = named(g) or schemas.get(name, set())
+                yield where, name, f, {"input" if n == "self" and where != "Tensor" else n for n in names}
+    for where, theirs, ours in (("torch.nn", torch.nn, nn), ("torch.optim", torch.optim, nn.optim),
+                                ("lr_scheduler", torch.optim.lr_scheduler, nn.optim.lr_scheduler),
+                                ("torch.utils.data", torch.utils.data, nn.data)):
+        for name in dir(ours):
+            f, g = getattr(ours, name), getattr(theirs, name, None)
+            if name.startswith("_") or not isinstance(f, type) or not isinstance(g, type):
+                continue
+            yield where, name, f, named(g)
+            for method in dir(f):
+                if (not method.startswith("_") and inspect.isfunction(getattr(g, method, None))
+                        and hasattr(f, method)):
+                    yield where, f"{name}.{method}", getattr(f, method), named(getattr(g, method))
+
+
+def lacking(where, name, ours, theirs):
+    there = named(ours) | set(EVERYWHERE) | HERE.get((where, name), set()) | {"self", "cls"}
+    return {n for n in theirs - there if not n.startswith("_")}
+
+
+def test_every_name_of_pytorchs_is_taken():
+    torch = pytest.importorskip("torch")
+    seen, wrong = 0, []
+    for where, name, ours, theirs in pairs(torch):
+        kinds = {p.kind for p in parameters(ours)}
+        if callable(ours) and (kinds or isinstance(ours, type)):
+            seen += bool(theirs)
+            missing = lacking(where, name, ours, theirs)
+            if missing:
+                wrong.append((where, name, sorted(missing)))
+    assert seen > 600 and not wrong, wrong
+
+
+def test_a_name_that_is_not_taken_is_found():
+    assert lacking("torch", "add", lambda input, othr: 0, {"input", "other", "out"}) == {"other"}
