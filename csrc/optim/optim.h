@@ -1,48 +1,117 @@
 /* optim.h -- one step of an optimiser over all parameters: the rows of kernels.h for optim.c; no
  * guard.
  *
- * Names      fnn_sgd_step, fnn_adam_step, fnn_square_sum, fnn_scale_all: FN(sgd_step) and so on, in
- *            optim.tmpl.h.
- * Map        optim.tmpl.h   the loops; what each computes stands above its row here
- * Letters    One call steps all parameters. Tensor i of `count` has size[i] elements at p[i]
- *            (changed), with gradient g[i] and state m[i], v[i] (changed). block[i] is the number
- *            of blocks of FNN_OPTIM_BLOCK elements before tensor i, block[count] their total: the
- *            caller adds them up. The pointers in these arrays are `void *` for both types, since
- *            they are read as what they were written.
+ * Names      fnn_sgd_step, fnn_adam_step, fnn_square_sum, ...: FN(sgd_step) and so on, in
+ *            optim.tmpl.h; fnn_adafactor_step in adafactor.tmpl.h.
+ * Map        optim.tmpl.h        the rules that treat each element alone, and sums over all
+ *            adafactor.tmpl.h    the rule that needs the sums of rows and columns
+ *            What each computes stands above its row here.
+ * Letters    One call steps all parameters: an fnn_step says which, with what settings. Below, p, g
+ *            and the states stand for one element; g' = g + weight_decay p, but where `decoupled`
+ *            is set g' = g, and first p -= lr weight_decay p. t is the number of the step, from 1.
  */
 #ifndef FNN_OPTIM_ONCE
 #define FNN_OPTIM_ONCE
-enum { FNN_OPTIM_BLOCK = 8192 };    /* elements; chosen: half of MAP_GRAIN, with twice the arrays */
+enum {
+    FNN_OPTIM_BLOCK = 8192,         /* elements; chosen: half of MAP_GRAIN, with twice the arrays */
+    FNN_OPTIM_STATES = 3            /* arrays that a rule keeps for a parameter, at most */
+};
+
+/* A step. Tensor i of `count` has size[i] elements at p[i] (changed), with gradient g[i] and state
+ * state[0][i], state[1][i], ... (changed). block[i] is the number of blocks of FNN_OPTIM_BLOCK
+ * elements before tensor i, block[count] their total: the caller adds them up. The pointers in
+ * these arrays are `void *` for both types, since they are read as what they were written. */
+typedef struct {
+    void *const *p, *const *state[FNN_OPTIM_STATES];
+    const void *const *g;
+    const fnn_size *size, *block;
+    fnn_size count;
+    const double *number[3];        /* numbers of tensor i alone, most because of its own t */
+    /* settings, by the names that they have in Python; a rule reads its own */
+    double lr, weight_decay, eps, beta1, beta2, momentum, dampening, alpha, lambd, least, most;
+    int decoupled, nesterov, centered, amsgrad;
+} fnn_step;
 #endif
 
 /* Stochastic gradient descent with momentum:
- *     g' = g + weight_decay p
- *     m  = momentum m + (1 - dampening) g'            m = g' where fresh[i]
+ *     m  = momentum m + (1 - dampening) g'            m = g' where number[0] is 0: the first step
  *     p -= lr (g' + momentum m) with nesterov, else lr m
- * With momentum 0,  p -= lr g',  and m may be NULL. */
-KERNEL(sgd_step, (void *const *p, void *const *m, const void *const *g, const fnn_size *size, const fnn_size *block,
-        const int *fresh, fnn_size count, double lr, double momentum, double dampening, double weight_decay,
-        int nesterov),
-       (p, m, g, size, block, fresh, count, lr, momentum, dampening, weight_decay, nesterov))
+ * With momentum 0,  p -= lr g',  and there is no state. State m. */
+KERNEL(sgd_step, (const fnn_step *step), (step))
 
-/* Adam and AdamW. The step number t, from 1, enters by scale_m[i] = 1 / (1 - beta1^t) and
- * scale_v[i] = 1 / sqrt(1 - beta2^t):
- *     g' = g + weight_decay p;
- *          with `decoupled` (AdamW)  g' = g,  and first  p -= lr weight_decay p
+/* Adam, AdamW, AMSGrad. With number[0] = 1 / (1 - beta1^t), number[1] = 1 / sqrt(1 - beta2^t):
  *     m  = beta1 m + (1 - beta1) g'
  *     v  = beta2 v + (1 - beta2) g'^2
- *     p -= lr scale_m m / (scale_v sqrt(v) + eps) */
-KERNEL(adam_step, (void *const *p, void *const *m, void *const *v, const void *const *g, const fnn_size *size,
-        const fnn_size *block, const double *scale_m, const double *scale_v, fnn_size count, double lr, double beta1,
-        double beta2, double eps, double weight_decay, int decoupled),
-       (p, m, v, g, size, block, scale_m, scale_v, count, lr, beta1, beta2, eps, weight_decay, decoupled))
+ *     p -= lr number[0] m / (number[1] sqrt(v) + eps)
+ * With amsgrad the root is of  top = max(top, v).  State m, v, top. */
+KERNEL(adam_step, (const fnn_step *step), (step))
+
+/* NAdam, as Adam with a look ahead: of number[0], number[1], number[2]
+ *     p -= (number[0] g' + number[1] m) / (number[2] sqrt(v) + eps)
+ * State m, v. */
+KERNEL(nadam_step, (const fnn_step *step), (step))
+
+/* RAdam: Adam's m and v, and
+ *     p -= number[0] m                                where number[1] is 0: v is not to be trusted
+ *     p -= number[0] m / (sqrt(v) + eps)              elsewhere
+ * State m, v. */
+KERNEL(radam_step, (const fnn_step *step), (step))
+
+/* Adamax:  m as Adam's,  u = max(beta2 u, |g'| + eps),  p -= number[0] m / u.  State m, u. */
+KERNEL(adamax_step, (const fnn_step *step), (step))
+
+/* Adagrad:  s += g'^2,  p -= number[0] g' / (sqrt(s) + eps).  State s. */
+KERNEL(adagrad_step, (const fnn_step *step), (step))
+
+/* Adadelta:
+ *     v  = alpha v + (1 - alpha) g'^2
+ *     d  = g' sqrt(a + eps) / sqrt(v + eps)
+ *     a  = alpha a + (1 - alpha) d^2
+ *     p -= lr d
+ * State v, a. */
+KERNEL(adadelta_step, (const fnn_step *step), (step))
+
+/* RMSprop:
+ *     v  = alpha v + (1 - alpha) g'^2
+ *     w  = alpha w + (1 - alpha) g'                   with centered, else 0
+ *     d  = g' / (sqrt(max(v - w^2, 0)) + eps)
+ *     m  = momentum m + d
+ *     p -= lr m                                       lr d where momentum is 0
+ * State v, w, m; w and m may be NULL where they are not used. */
+KERNEL(rmsprop_step, (const fnn_step *step), (step))
+
+/* Rprop, by the sign of  g before,  before being the gradient of the last step:
+ *     positive:  h = min(h beta2, most)       negative:  h = max(h beta1, least),  g = 0
+ *     p -= h sign(g),  before = g
+ * State before, h. */
+KERNEL(rprop_step, (const fnn_step *step), (step))
+
+/* Averaged gradient descent, with number[0] = eta and number[1] = mu:
+ *     p   = (1 - lambd eta) p - eta g'
+ *     ax += mu (p - ax)
+ * State ax. */
+KERNEL(asgd_step, (const fnn_step *step), (step))
+
+/* Lion:
+ *     p -= lr sign(beta1 m + (1 - beta1) g')
+ *     m  = beta2 m + (1 - beta2) g'
+ * State m. */
+KERNEL(lion_step, (const fnn_step *step), (step))
+
+/* Adafactor, for one parameter of B matrices [R][C], with state row [B][R] and column [B][C]; or for
+ * a vector, B = R = 1, of which row is NULL and column its own:
+ *     row    += fresh (mean of g^2 over the columns - row)
+ *     column += fresh (mean of g^2 over the rows - column)
+ *     u  = g / sqrt(max(row column / max(mean of row, eps1), eps1^2))
+ *     p  = shrink p - rate max(eps2, rms(p)) u / max(1, rms(u) / d)
+ * rms is the root of the mean of the squares; workspace: B R + B doubles. */
+KERNEL(adafactor_step, (REAL *p, REAL *row, REAL *column, const REAL *g, double *workspace, fnn_size B, fnn_size R,
+        fnn_size C, double fresh, double rate, double eps1, double eps2, double d, double shrink),
+       (p, row, column, g, workspace, B, R, C, fresh, rate, eps1, eps2, d, shrink))
 
 /* total[0] = the sum of g^2 over all tensors, by blocks in a fixed order; partial: workspace of
  * block[count] doubles */
-KERNEL(square_sum, (double *total, const void *const *g, double *partial, const fnn_size *size, const fnn_size *block,
-        fnn_size count),
-       (total, g, partial, size, block, count))
+KERNEL(square_sum, (double *total, double *partial, const fnn_step *step), (total, partial, step))
 
-/* g[i] *= factor for all tensors */
-KERNEL(scale_all, (void *const *g, const fnn_size *size, const fnn_size *block, fnn_size count, double factor),
-       (g, size, block, count, factor))
+/* p[i] *= lr for all tensors */
+KERNEL(scale_all, (const fnn_step *step), (step))

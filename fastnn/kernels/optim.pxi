@@ -7,6 +7,16 @@ from libc.math cimport pow, sqrt
 
 cdef extern from "fastnn.h" nogil:
     enum: FNN_OPTIM_BLOCK
+    ctypedef struct fnn_step:
+        void **p
+        void **state[3]
+        const void *const *g
+        const Py_ssize_t *size
+        const Py_ssize_t *block
+        Py_ssize_t count
+        const double *number[3]
+        double lr, weight_decay, eps, beta1, beta2, momentum, dampening, alpha, lambd, least, most
+        int decoupled, nesterov, centered, amsgrad
 
 
 cdef enum: PLAIN = C_CONTIGUOUS | ALIGNED
@@ -23,7 +33,7 @@ cdef class ArrayTable:
     cdef void **data                                # column after column
     cdef Py_ssize_t *size
     cdef Py_ssize_t *block                  # blocks before each array; block[count] is their total
-    cdef double *numbers                    # two for each row, for whatever else a kernel wants
+    cdef double *numbers                    # three for each row, for whatever else a kernel wants
     cdef Py_ssize_t count
     cdef Py_ssize_t elements                        # of a column
     cdef int dtype
@@ -39,7 +49,7 @@ cdef class ArrayTable:
         self.kept = []
         self.dtype = FNN_F32
         # 8 bytes each: pointers, sizes, blocks and one more, numbers
-        self.data = <void **>PyMem_Malloc((len(columns) + 4) * (count + 1) * 8)
+        self.data = <void **>PyMem_Malloc((len(columns) + 5) * (count + 1) * 8)
         if self.data == NULL:
             raise MemoryError()
         self.size = <Py_ssize_t *>(self.data + len(columns) * count)
@@ -73,6 +83,16 @@ cdef class ArrayTable:
 
     cdef void **column(self, Py_ssize_t c) noexcept:
         return self.data + c * self.count
+
+    cdef double *number(self, Py_ssize_t k, list values) except NULL:
+        """The kth number of each row."""
+        cdef double *numbers = self.numbers + k * self.count
+        cdef Py_ssize_t i
+        if len(values) != self.count:
+            raise ValueError(f"{len(values)} numbers for {self.count} arrays")
+        for i in range(self.count):
+            numbers[i] = values[i]
+        return numbers
 
     def __dealloc__(self):
         PyMem_Free(self.data)
@@ -219,42 +239,181 @@ def gathered_gradients(list params):
 
 
 # ---- the kernels ---------------------------------------------------------------------------------
-def sgd_step(params, grads, momenta, fresh, double lr, double momentum, double dampening, double weight_decay,
-             bint nesterov) -> None:
-    """Change params and momenta in place; `fresh`: list of bool, which momenta hold nothing yet."""
-    cdef bint moving = momentum != 0
-    cdef ArrayTable t = ArrayTable((params, momenta, grads) if moving else (params, grads), 2 if moving else 1)
-    cdef const void *const *g = <const void *const *>t.column(2 if moving else 1)
-    cdef int *flags = <int *>t.numbers
-    cdef Py_ssize_t i
-    for i in range(t.count):
-        flags[i] = fresh[i]
-    cdef PyThreadState *others = let_others_run(t.elements * STEP_WORK)
-    fnn_sgd_step[t.dtype](t.data, t.column(1), g, t.size, t.block, flags, t.count, lr, momentum, dampening,
-                          weight_decay, nesterov)
-    run_again(others)
+ctypedef void (*rule_fn)(const fnn_step *step) noexcept nogil
 
 
-def adam_step(params, grads, ms, vs, steps, double lr, double beta1, double beta2, double eps, double weight_decay,
-              bint decoupled) -> None:
-    """Change params, ms and vs in place; `steps`: list of the number of each parameter's step, from
-    1, which decides its bias corrections (csrc/optim/optim.h).
+cdef class Step:
+    """What a rule's kernel is called with: its arrays, and its settings (csrc/optim/optim.h).
+
+    A state that the rule does not use under these settings is None, and the kernel gets NULL.
     """
-    cdef ArrayTable t = ArrayTable((params, ms, vs, grads), 3)
-    cdef double *scale_m = t.numbers
-    cdef double *scale_v = t.numbers + t.count
+    cdef ArrayTable table
+    cdef fnn_step step
+
+    def __cinit__(self, params, tuple states, grads):
+        cdef tuple used = tuple([state for state in states if state is not None])
+        cdef ArrayTable t = ArrayTable((params, *used, grads), 1 + len(used))
+        cdef Py_ssize_t k, c = 1
+        memset(&self.step, 0, sizeof(fnn_step))
+        self.table = t
+        self.step.p = t.data
+        for k in range(len(states)):
+            if states[k] is not None:
+                self.step.state[k] = t.column(c)
+                c += 1
+        self.step.g = <const void *const *>t.column(c)
+        self.step.size, self.step.block, self.step.count = t.size, t.block, t.count
+
+    cdef object number(self, Py_ssize_t k, list values):
+        """Give each tensor its kth number."""
+        self.step.number[k] = self.table.number(k, values)
+
+    cdef object run(self, const rule_fn *kernel):
+        cdef PyThreadState *others = let_others_run(self.table.elements * STEP_WORK)
+        kernel[self.table.dtype](&self.step)
+        run_again(others)
+
+
+def sgd_step(params, grads, list momenta not None, fresh, double lr, double momentum, double dampening,
+             double weight_decay, bint nesterov) -> None:
+    """Change params and momenta in place; `fresh`: list of bool, which momenta hold nothing yet.
+    With momentum 0 there are none: `momenta` is not read.
+    """
+    cdef Step s = Step(params, (momenta,) if momentum != 0 else (), grads)
+    s.step.lr, s.step.momentum, s.step.dampening, s.step.weight_decay = lr, momentum, dampening, weight_decay
+    s.step.nesterov = nesterov
+    s.number(0, [not new for new in fresh])
+    s.run(fnn_sgd_step)
+
+
+def adam_step(params, grads, list ms not None, list vs not None, tops, steps, double lr, double beta1, double beta2,
+              double eps, double weight_decay, bint decoupled) -> None:
+    """Change params, ms, vs and tops in place; `tops`: None without AMSGrad; `steps`: list of the
+    number of each parameter's step, from 1, which decides its bias corrections.
+    """
+    cdef Step s = Step(params, (ms, vs, tops), grads)
+    cdef double *scale_m = s.table.number(0, steps)
+    cdef double *scale_v = s.table.number(1, steps)
     cdef double step, before = -1
     cdef Py_ssize_t i
-    for i in range(t.count):
-        step = steps[i]
+    for i in range(s.table.count):
+        step = scale_m[i]
         if step == before:                          # nearly always all parameters are at one step
             scale_m[i], scale_v[i] = scale_m[i - 1], scale_v[i - 1]
         else:
             scale_m[i], scale_v[i] = 1 / (1 - pow(beta1, step)), 1 / sqrt(1 - pow(beta2, step))
         before = step
+    s.step.number[0], s.step.number[1] = scale_m, scale_v
+    s.step.lr, s.step.beta1, s.step.beta2, s.step.eps = lr, beta1, beta2, eps
+    s.step.weight_decay, s.step.decoupled, s.step.amsgrad = weight_decay, decoupled, tops is not None
+    s.run(fnn_adam_step)
+
+
+def nadam_step(params, grads, list ms not None, list vs not None, of_g, of_m, scale_v, double lr, double beta1,
+               double beta2, double eps, double weight_decay, bint decoupled) -> None:
+    """Change params, ms and vs in place; of_g, of_m, scale_v: lists of each parameter's factors."""
+    cdef Step s = Step(params, (ms, vs), grads)
+    s.number(0, of_g)
+    s.number(1, of_m)
+    s.number(2, scale_v)
+    s.step.lr, s.step.beta1, s.step.beta2, s.step.eps = lr, beta1, beta2, eps
+    s.step.weight_decay, s.step.decoupled = weight_decay, decoupled
+    s.run(fnn_nadam_step)
+
+
+def radam_step(params, grads, list ms not None, list vs not None, rates, adaptive, double lr, double beta1,
+               double beta2, double eps, double weight_decay, bint decoupled) -> None:
+    """Change params, ms and vs in place; rates, adaptive: lists with a number for each parameter."""
+    cdef Step s = Step(params, (ms, vs), grads)
+    s.number(0, rates)
+    s.number(1, adaptive)
+    s.step.lr, s.step.beta1, s.step.beta2, s.step.eps = lr, beta1, beta2, eps
+    s.step.weight_decay, s.step.decoupled = weight_decay, decoupled
+    s.run(fnn_radam_step)
+
+
+def adamax_step(params, grads, list ms not None, list us not None, rates, double beta1, double beta2, double eps,
+                double weight_decay) -> None:
+    """Change params, ms and us in place; rates: list of each parameter's learning rate."""
+    cdef Step s = Step(params, (ms, us), grads)
+    s.number(0, rates)
+    s.step.beta1, s.step.beta2, s.step.eps, s.step.weight_decay = beta1, beta2, eps, weight_decay
+    s.run(fnn_adamax_step)
+
+
+def adagrad_step(params, grads, list sums not None, rates, double eps, double weight_decay) -> None:
+    """Change params and sums in place; rates: list of each parameter's learning rate."""
+    cdef Step s = Step(params, (sums,), grads)
+    s.number(0, rates)
+    s.step.eps, s.step.weight_decay = eps, weight_decay
+    s.run(fnn_adagrad_step)
+
+
+def adadelta_step(params, grads, list squares not None, list deltas not None, double lr, double rho, double eps,
+                  double weight_decay) -> None:
+    """Change params, squares and deltas in place."""
+    cdef Step s = Step(params, (squares, deltas), grads)
+    s.step.lr, s.step.alpha, s.step.eps, s.step.weight_decay = lr, rho, eps, weight_decay
+    s.run(fnn_adadelta_step)
+
+
+def rmsprop_step(params, grads, list squares not None, means, momenta, double lr, double alpha, double eps,
+                 double weight_decay, double momentum) -> None:
+    """Change params, squares, means and momenta in place; means is None if the squares are not
+    centred, momenta where there is no momentum.
+    """
+    cdef Step s = Step(params, (squares, means, momenta), grads)
+    s.step.lr, s.step.alpha, s.step.eps, s.step.weight_decay = lr, alpha, eps, weight_decay
+    s.step.momentum, s.step.centered = momentum if momenta is not None else 0, means is not None
+    s.run(fnn_rmsprop_step)
+
+
+def rprop_step(params, grads, list befores not None, list sizes not None, double etaminus, double etaplus, double least,
+               double most) -> None:
+    """Change params, befores and sizes in place."""
+    cdef Step s = Step(params, (befores, sizes), grads)
+    s.step.beta1, s.step.beta2, s.step.least, s.step.most = etaminus, etaplus, least, most
+    s.run(fnn_rprop_step)
+
+
+def asgd_step(params, grads, list averages not None, etas, mus, double lambd, double weight_decay) -> None:
+    """Change params and averages in place; etas, mus: lists with a number for each parameter."""
+    cdef Step s = Step(params, (averages,), grads)
+    s.number(0, etas)
+    s.number(1, mus)
+    s.step.lambd, s.step.weight_decay = lambd, weight_decay
+    s.run(fnn_asgd_step)
+
+
+def lion_step(params, grads, list ms not None, double lr, double beta1, double beta2, double weight_decay) -> None:
+    """Change params and ms in place."""
+    cdef Step s = Step(params, (ms,), grads)
+    s.step.lr, s.step.beta1, s.step.beta2, s.step.weight_decay, s.step.decoupled = lr, beta1, beta2, weight_decay, True
+    s.run(fnn_lion_step)
+
+
+def adafactor_step(param, grad, row, column, double fresh, double rate, double eps1, double eps2, double d,
+                   double shrink) -> None:
+    """Change one parameter, with the running means of its rows and columns, in place; of a vector
+    `row` is None.
+    """
+    cdef ArrayTable t = ArrayTable(([param], [grad]), 1)
+    cdef Py_ssize_t size = t.elements
+    if size == 0:
+        return
+    cdef Py_ssize_t C = size if row is None else param.shape[len(param.shape) - 1]
+    cdef Py_ssize_t R = 1 if row is None else param.shape[len(param.shape) - 2]
+    cdef Py_ssize_t B = size // (R * C)
+    cdef ArrayTable columns = ArrayTable(([column],), 1)
+    cdef ArrayTable rows = columns if row is None else ArrayTable(([row],), 1)
+    if columns.elements != B * C or (row is not None and rows.elements != B * R):
+        raise ValueError("the means of rows and columns do not fit their parameter")
+    if t.dtype != columns.dtype or t.dtype != rows.dtype:
+        raise TypeError("the means are of another dtype than their parameter")
+    cdef Workspace workspace = Workspace((B * R + B) * sizeof(double))
     cdef PyThreadState *others = let_others_run(t.elements * STEP_WORK)
-    fnn_adam_step[t.dtype](t.data, t.column(1), t.column(2), <const void *const *>t.column(3), t.size, t.block, scale_m,
-                           scale_v, t.count, lr, beta1, beta2, eps, weight_decay, decoupled)
+    fnn_adafactor_step[t.dtype](t.data[0], NULL if row is None else rows.data[0], columns.data[0], t.data[1],
+                                <double *>workspace.data, B, R, C, fresh, rate, eps1, eps2, d, shrink)
     run_again(others)
 
 
@@ -263,8 +422,11 @@ def square_sum(arrays) -> float:
     cdef ArrayTable t = ArrayTable((arrays,), 0)
     cdef Workspace partial = Workspace((t.block[t.count] + 1) * sizeof(double))
     cdef double total = 0
+    cdef fnn_step step
+    memset(&step, 0, sizeof(fnn_step))
+    step.g, step.size, step.block, step.count = <const void *const *>t.data, t.size, t.block, t.count
     cdef PyThreadState *others = let_others_run(t.elements * STEP_WORK)
-    fnn_square_sum[t.dtype](&total, <const void *const *>t.data, <double *>partial.data, t.size, t.block, t.count)
+    fnn_square_sum[t.dtype](&total, <double *>partial.data, &step)
     run_again(others)
     return total
 
@@ -272,6 +434,9 @@ def square_sum(arrays) -> float:
 def scale_all(arrays, double factor) -> None:
     """Multiply all arrays by a factor, in place."""
     cdef ArrayTable t = ArrayTable((arrays,), 1)
+    cdef fnn_step step
+    memset(&step, 0, sizeof(fnn_step))
+    step.p, step.size, step.block, step.count, step.lr = t.data, t.size, t.block, t.count, factor
     cdef PyThreadState *others = let_others_run(t.elements * STEP_WORK)
-    fnn_scale_all[t.dtype](t.data, t.size, t.block, t.count, factor)
+    fnn_scale_all[t.dtype](&step)
     run_again(others)

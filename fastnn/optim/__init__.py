@@ -6,14 +6,26 @@ PyTorch's names, signatures and state_dict keys. To add an optimiser, see rule.p
 from typing import Any
 
 from ..moved import moved_names
+from .adadelta import Adadelta
+from .adafactor import Adafactor
+from .adagrad import Adagrad
 from .adam import Adam, AdamW
+from .adamax import Adamax
+from .asgd import ASGD
 from .clip import clip_grad_norm_, clip_grad_value_
+from .lion import Lion
 from .lr_scheduler import CosineAnnealingLR, StepLR
+from .muon import Muon
+from .nadam import NAdam
 from .optimizer import Optimizer
+from .radam import RAdam
+from .rmsprop import RMSprop
+from .rprop import Rprop
 from .rule import Rule
 from .sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamW", "CosineAnnealingLR", "Optimizer", "Rule", "StepLR", "clip_grad_norm_",
+__all__ = ["ASGD", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "CosineAnnealingLR", "Lion",
+           "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "Rule", "StepLR", "clip_grad_norm_",
            "clip_grad_value_"]
 
 

@@ -12,7 +12,7 @@ from ..guard import guard_all
 from ..kernels import compiled
 from ..reference import optim as reference
 from .optimizer import Optimizer
-from .rule import Rule, Setting, State, at_least_zero, need_defaults, register, switch
+from .rule import Rule, State, at_least_zero, betas, need_defaults, register, switch
 
 __all__ = ["Adam", "AdamW"]
 
@@ -43,10 +43,18 @@ class Adam(Optimizer):
         lambda: an L2 penalty, as part of the gradient. AdamW shrinks p instead.
     maximize : bool
         Climb instead of descend.
-    amsgrad, differentiable : PyTorch's, at their defaults alone
+    amsgrad : bool
+        The largest v so far takes the place of v: a rate that never grows.
+    decoupled_weight_decay : bool
+        AdamW's weight decay.
+    differentiable : PyTorch's, at its default alone
     foreach, fused, capturable : accepted for PyTorch's sake
 
-    State: "step", t; "exp_avg", m, and "exp_avg_sq", v, of the parameter's shape.
+    State: "step", t; "exp_avg", m, and "exp_avg_sq", v, of the parameter's shape; with `amsgrad`
+    "max_exp_avg_sq".
+
+    Algorithm 1 of the paper is this; its faster form, in which epsilon is added to sqrt(v) before
+    the bias is undone, is not.
 
     Raises
     ------
@@ -57,7 +65,8 @@ class Adam(Optimizer):
 
     Cost: one pass over the parameters, and memory for two more copies of them.
 
-    Kingma, Ba (2015), "Adam: a method for stochastic optimization".
+    Kingma, Ba (2015), "Adam: a method for stochastic optimization". Reddi, Kale, Kumar (2018), "On
+    the convergence of Adam and beyond": AMSGrad.
 
     Examples
     --------
@@ -69,14 +78,13 @@ class Adam(Optimizer):
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
-                 eps: float = 1e-8, weight_decay: float = 0.0, amsgrad: bool = False, *, maximize: bool = False,
-                 foreach: bool | None = None, fused: bool | None = None, capturable: bool = False,
-                 differentiable: bool = False, decoupled_weight_decay: bool = False):
-        need_defaults(type(self).__name__, "Use nn.optim.AdamW.", decoupled_weight_decay=decoupled_weight_decay)
-        need_defaults(type(self).__name__, "AMSGrad is not there." if amsgrad else "A step is no part of the tape.",
-                      amsgrad=amsgrad, differentiable=differentiable)
+                 eps: float = 1e-8, weight_decay: float = 0.0, amsgrad: bool = False, *, foreach: bool | None = None,
+                 maximize: bool = False, capturable: bool = False, differentiable: bool = False,
+                 fused: bool | None = None, decoupled_weight_decay: bool = False):
+        need_defaults(type(self).__name__, "A step is no part of the tape.", differentiable=differentiable)
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
-                                  "maximize": maximize})
+                                  "amsgrad": amsgrad, "maximize": maximize,
+                                  "decoupled_weight_decay": decoupled_weight_decay})
 
 
 class AdamW(Adam):
@@ -99,49 +107,51 @@ class AdamW(Adam):
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
                  eps: float = 1e-8, weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False,
-                 foreach: bool | None = None, fused: bool | None = None, capturable: bool = False,
-                 differentiable: bool = False):
-        need_defaults(type(self).__name__, "AMSGrad is not there." if amsgrad else "A step is no part of the tape.",
-                      amsgrad=amsgrad, differentiable=differentiable)
-        super().__init__(params, lr, betas, eps, weight_decay, maximize=maximize)
+                 foreach: bool | None = None, capturable: bool = False, differentiable: bool = False,
+                 fused: bool | None = None):
+        need_defaults("AdamW", "A step is no part of the tape.", differentiable=differentiable)
+        Optimizer.__init__(self, params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
+                                          "amsgrad": amsgrad, "maximize": maximize})
 
 
-def adam_kernel(p: list[np.ndarray], g: list[np.ndarray], m: list[np.ndarray], v: list[np.ndarray], t: list[int], *,
-                lr: float, betas: tuple[float, float], eps: float, weight_decay: float,
-                decoupled_weight_decay: bool) -> None:
+def adam_kernel(p: list[np.ndarray], g: list[np.ndarray], m: list[np.ndarray], v: list[np.ndarray], top: list[Any],
+                t: list[int], *, lr: float, betas: tuple[float, float], eps: float, weight_decay: float,
+                amsgrad: bool, decoupled_weight_decay: bool) -> None:
     """The rule for many parameters at once; see Rule.kernel."""
     beta1, beta2 = betas
-    compiled.adam_step(p, g, m, v, t, lr, beta1, beta2, eps, weight_decay, decoupled_weight_decay)
-
-
-def _betas(betas: Any) -> bool:
-    return isinstance(betas, (tuple, list)) and len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
+    compiled.adam_step(p, g, m, v, top if amsgrad else None, t, lr, beta1, beta2, eps, weight_decay,
+                       decoupled_weight_decay)
 
 
 register(Adam, Rule(
     formula="m = mean of g, v = mean of g^2;  p -= lr m / (sqrt(v) + eps)",
     definition=reference.adam_step, kernel=adam_kernel,
-    state=(State("exp_avg"), State("exp_avg_sq", least=0.0)), counts_steps=True,
-    settings={"lr": at_least_zero(1e-3), "betas": Setting((0.9, 0.999), _betas, "a pair with 0 <= beta < 1"),
-              "eps": at_least_zero(1e-8), "weight_decay": at_least_zero(0.0), "maximize": switch(False)},
-    fixed={"decoupled_weight_decay": False},
+    state=(State("exp_avg"), State("exp_avg_sq", least=0.0), State("max_exp_avg_sq", only_if="amsgrad", least=0.0)),
+    counts_steps=True,
+    settings={"lr": at_least_zero(1e-3), "betas": betas(), "eps": at_least_zero(1e-8),
+              "weight_decay": at_least_zero(0.0), "amsgrad": switch(False), "maximize": switch(False),
+              "decoupled_weight_decay": switch(False)},
     samples={
         "defaults": {"lr": 0.01},
         "short memory": {"lr": 0.01, "betas": (0.5, 0.6), "eps": 1e-3},
         "decay": {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-4, "weight_decay": 0.1},
         "no memory": {"lr": 0.01, "betas": (0.0, 0.9)},
+        "amsgrad": {"lr": 0.01, "betas": (0.8, 0.9), "amsgrad": True, "weight_decay": 0.1},
+        "decoupled": {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True},
         "maximize": {"lr": 0.01, "maximize": True},
     }))
 
 register(AdamW, replace(
     Adam.rule,
     formula="p -= lr weight_decay p;  then Adam's step",
-    settings={**Adam.rule.settings, "weight_decay": at_least_zero(1e-2)},
+    settings={**{name: setting for name, setting in Adam.rule.settings.items() if name != "decoupled_weight_decay"},
+              "weight_decay": at_least_zero(1e-2)},
     fixed={"decoupled_weight_decay": True},
     samples={
         "defaults": {"lr": 0.01},
         "decay": {"lr": 0.01, "weight_decay": 0.2},
         "no decay": {"lr": 0.01, "weight_decay": 0.0, "betas": (0.8, 0.95), "eps": 1e-4},
+        "amsgrad": {"lr": 0.01, "betas": (0.8, 0.9), "amsgrad": True},
         "maximize": {"lr": 0.01, "maximize": True},
     }))
 

@@ -9,9 +9,10 @@ once, for all of them: parameters are gathered, the state is kept, saved and loa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
-from numbers import Integral
+from numbers import Integral, Real
 from operator import itemgetter
 from typing import Any, ClassVar, NoReturn, TypeVar, overload
 
@@ -95,7 +96,6 @@ class Optimizer:
         self._checked: dict[int, tuple[Any, dict[str, Any]]] = {}
         self._first_steps = FirstSteps()
         self._values_of = itemgetter(*self.rule.settings)
-        self._state_names = tuple([spec.name for spec in self.rule.state])
         for group in groups:
             self.add_param_group(group)
 
@@ -116,6 +116,10 @@ class Optimizer:
             if is_lazy(p):
                 raise GraphError("a parameter of a lazy layer has no shape yet", who=name,
                                  hint="Call the model once with a batch, model(x), and make the optimiser then.")
+            if self.rule.dimensions not in (None, p.ndim):
+                raise ShapeError("a parameter that this optimiser is not for", who=name, got=p.shape,
+                                 expected=f"parameters of {self.rule.dimensions} dimensions",
+                                 hint="Give the others to nn.optim.AdamW.")
             if p in known:
                 raise RangeError("a parameter stands in two groups, or twice in one", who=name)
             known.add(p)
@@ -271,15 +275,21 @@ class Optimizer:
         """Put the state into the plan, as the last step left it, or as it begins."""
         rule, known = self.rule, self.state
         specs = [spec for spec in rule.state if spec.used(work.settings)]
+        nothing: list[Any] = [None] * len(work.params)
         if not specs and not rule.counts_steps:
-            work.columns = [[None] * len(work.params) for _ in rule.state]
+            work.columns = [nothing for _ in rule.state]
             return
-        if gathered_states is not None and len(specs) == len(rule.state):
-            found = gathered_states(known, work.params, work.arrays, self._state_names, rule.counts_steps)
+        if gathered_states is not None and all([spec.like_the_parameter for spec in specs]):
+            names = tuple([spec.name for spec in specs])
+            found = gathered_states(known, work.params, work.arrays, names, rule.counts_steps)
             if found is not None:
-                work.states, work.columns = found
+                work.states, columns = found
                 if rule.counts_steps:
-                    work.kept["step"] = work.columns[-1]
+                    work.kept["step"] = columns[-1]
+                if len(specs) < len(rule.state):
+                    by_name = dict(zip(names, columns))
+                    columns = [by_name.get(spec.name, nothing) for spec in rule.state] + columns[len(names):]
+                work.columns = columns
                 return
         work.new = True
         work.states = [known.get(p, {}) for p in work.params]
@@ -288,23 +298,42 @@ class Optimizer:
                 self._refuse_state("of the optimiser", p, state)
         for spec in rule.state:
             if not spec.used(work.settings):
-                work.columns.append([None] * len(work.states))
+                work.columns.append(nothing)
                 continue
-            column = [self._state_array(spec, *each) for each in zip(work.params, work.arrays, work.states)]
+            first = spec.first(work.settings)
+            column: list[Any] = [self._state_number(spec, p, state, first) if spec.number else
+                                 self._state_array(spec, p, data, state, first)
+                                 for p, data, state in zip(work.params, work.arrays, work.states)]
             work.columns.append(column)
             work.kept[spec.name] = column
         if rule.counts_steps:
             work.kept["step"] = [self._step_number(p, state) for p, state in zip(work.params, work.states)]
             work.columns.append(work.kept["step"])
 
-    def _state_array(self, spec: State, p: Tensor, data: np.ndarray, state: Mapping[str, Any]) -> np.ndarray | None:
-        """What the rule keeps for a parameter, in memory that a kernel can change."""
-        a = state.get(spec.name)
+    def _state_array(self, spec: State, p: Tensor, data: np.ndarray, state: Mapping[str, Any],
+                     first: Any) -> np.ndarray | None:
+        """An array that the rule keeps for a parameter, in memory that a kernel can change."""
+        shape, a = spec.shape_for(data.shape), state.get(spec.name)
+        if shape is None:
+            if a is not None:                       # the parameter had another shape
+                self._refuse_state(spec.name, p, a)
+            return None
         if a is None:
-            return full(data.shape, spec.initial, data.dtype) if spec.initial is not None else None
-        if not isinstance(a, np.ndarray) or a.shape != data.shape or a.dtype != data.dtype:
+            return full(shape, first, data.dtype) if first is not None else None
+        if not isinstance(a, np.ndarray) or a.shape != shape or a.dtype != data.dtype:
             self._refuse_state(spec.name, p, a)
         return _own(a)
+
+    def _state_number(self, spec: State, p: Tensor, state: Mapping[str, Any], first: float) -> float:
+        """A number that the rule keeps for a parameter."""
+        a = state.get(spec.name, first)
+        try:
+            number = math.nan if isinstance(a, bool) or not isinstance(a, Real) else float(a)
+        except OverflowError:
+            number = math.nan
+        if not math.isfinite(number) or not spec.in_range(number):
+            self._refuse_state(spec.name, p, a)
+        return number
 
     def _step_number(self, p: Tensor, state: Mapping[str, Any]) -> int:
         """The number of the step that is about to be done."""
@@ -314,32 +343,36 @@ class Optimizer:
         return int(done) + 1
 
     def _refuse_state(self, name: str, p: Tensor, a: Any) -> NoReturn:
-        if not isinstance(a, np.ndarray) or name == "step":
+        spec = {spec.name: spec for spec in self.rule.state}.get(name)
+        shape = spec.shape_for(p.shape) if spec is not None else p.shape
+        if not isinstance(a, np.ndarray) or name == "step" or (spec is not None and spec.number):
             raise DTypeError(f"the state {name} has been changed", who=type(self).__name__,
                              expected="a whole number from 0 up" if name == "step" else
-                             f"an array of {p.dtype} of shape {p.shape}", got=repr(a),
+                             "a number in its range" if spec is not None and spec.number else
+                             f"an array of {p.dtype} of shape {shape}", got=repr(a),
                              hint="Make a new optimiser, or load its state_dict.")
         what = f"the state {name} does not fit its parameter: one of them has changed since the last step"
-        raise DTypeError(what, who=type(self).__name__, expected=f"{p.dtype} of shape {p.shape}",
+        raise DTypeError(what, who=type(self).__name__, expected=f"{p.dtype} of shape {shape}",
                          got=f"{a.dtype} of shape {a.shape}",
                          hint="After model.double() or model.float(), "
                               "optimizer.load_state_dict(optimizer.state_dict()) converts the state."
-                         if a.shape == p.shape else "Make a new optimiser.")
+                         if a.shape == shape else "Make a new optimiser.")
 
     def _defined(self, work: _Work) -> list[list[np.ndarray | None]]:
         """The definition's results for each parameter, (p, *state); nothing changes."""
         results = []
         step = quiet(self.rule.definition)
         for i, (p, g) in enumerate(zip(work.arrays, work.gradients)):
-            new = step(p, g, *[column[i] for column in work.columns], **work.settings)
+            new = step(p, _own(g), *[column[i] for column in work.columns], **work.settings)
             if not isinstance(new, tuple) or len(new) != 1 + len(self.rule.state):
                 raise ShapeError("the definition must return a tuple (p, *state)", who=type(self).__name__,
                                  expected=f"{1 + len(self.rule.state)} arrays", got=type(new).__name__)
             arrays = [a if a is None else array_of(a) for a in new]
-            for a in arrays:
-                if a is not None and a.shape != p.shape:
+            shapes = [p.shape] + [() if spec.number else spec.shape_for(p.shape) for spec in self.rule.state]
+            for a, shape in zip(arrays, shapes):
+                if a is not None and a.shape != shape:
                     raise ShapeError("the definition returns another shape than the parameter's",
-                                     who=type(self).__name__, expected=p.shape, got=a.shape)
+                                     who=type(self).__name__, expected=shape, got=a.shape)
             results.append(arrays)
         return results
 
@@ -350,7 +383,8 @@ class Optimizer:
             p._version[0] += 1
         for name, column in work.kept.items():
             for state, value in zip(work.states, column):
-                state[name] = value
+                if value is not None:
+                    state[name] = value
         if work.new:
             self.state.update(zip(work.params, work.states))
 
@@ -429,7 +463,8 @@ class Optimizer:
         """Parameter i's state out of a saved one."""
         name, rule = type(self).__name__, self.rule
         specs = {spec.name: spec for spec in rule.state}
-        needed = [spec.name for spec in rule.state if spec.initial is not None and spec.used(settings)]
+        needed = [spec.name for spec in rule.state if spec.initial is not None and spec.used(settings)
+                  and spec.shape_for(p.shape) is not None]
         needed += ["step"] if rule.counts_steps else []
         missing = [key for key in needed if saved.get(key) is None]
         unknown = [key for key in saved if key not in specs and not (key == "step" and rule.counts_steps)]
@@ -454,12 +489,17 @@ class Optimizer:
                                      got=value)
                 state[key] = int(array.reshape(()))
                 continue
-            if array.shape != p.shape:
-                raise ShapeError(f"the saved {key} of parameter {i} does not fit", who=name, expected=p.shape,
-                                 got=array.shape)
-            least = specs[key].least
-            if least is not None and (array < least).any():
-                raise RangeError(f"the saved {key} of parameter {i}", who=name, expected=f"numbers >= {least:g}",
+            if specs[key].number:
+                if array.size != 1 or not np.isfinite(array).all() or not specs[key].in_range(array):
+                    raise RangeError(f"the saved {key} of parameter {i}", who=name, expected="a number in its range",
+                                     got=value)
+                state[key] = float(array.reshape(()))
+                continue
+            if array.shape != specs[key].shape_for(p.shape):
+                raise ShapeError(f"the saved {key} of parameter {i} does not fit", who=name,
+                                 expected=specs[key].shape_for(p.shape), got=array.shape)
+            if not specs[key].in_range(array):
+                raise RangeError(f"the saved {key} of parameter {i}", who=name, expected=specs[key].range,
                                  got=array.min())
             state[key] = copied(array, p.dtype)
         return state
@@ -536,6 +576,8 @@ class _Work:
                     continue
                 if column[i] is None:
                     column[i] = copied(a, self.arrays[i].dtype)
+                elif isinstance(column[i], float):
+                    column[i] = float(a)
                 else:
                     column[i][...] = a
 

@@ -40,8 +40,8 @@ from ..backend import backend
 from ..errors import RangeError
 from ..kernels import compiled
 
-__all__ = ["RULES", "Rule", "Setting", "State", "at_least_zero", "markdown", "need_defaults", "on_kernels", "register",
-           "switch"]
+__all__ = ["RULES", "Rule", "Setting", "State", "at_least_zero", "betas", "markdown", "need_defaults", "on_kernels",
+           "register", "share", "switch"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +54,10 @@ class Rule:
     settings      name -> Setting, in the order of the class's signature: what a group can set
     kernel        the same step for many parameters of one dtype: it takes a list wherever the
                   definition takes an array (and t), and changes p and the state in place. A state
-                  that is None in its list is put there. None: the definition runs
+                  that is None in its list is put there; a state that is a number is
+                  replaced in its list. None: the definition runs
     state         what the rule keeps for each parameter, in the order of the definition's arguments
+    dimensions    how many a parameter must have; None: any number
     counts_steps  whether the state has "step", the number of steps so far; the definition takes t
     fixed         further settings of the definition, which a group cannot change
     check         check(who, settings): raises RangeError where settings exclude each other
@@ -68,6 +70,7 @@ class Rule:
     kernel: Callable[..., None] | None = None
     state: tuple[State, ...] = ()
     counts_steps: bool = False
+    dimensions: int | None = None
     fixed: Mapping[str, Any] = field(default_factory=dict)
     check: Callable[[str, Mapping[str, Any]], None] | None = None
     samples: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"defaults": {}})
@@ -109,29 +112,70 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """An array of the parameter's shape and dtype that a rule keeps from step to step.
+    """What a rule keeps for a parameter from step to step: an array of the parameter's shape and
+    dtype, unless `shape` or `number` says otherwise.
 
     name     PyTorch's key in the state_dict
-    initial  what it holds before the first step; None: it does not exist, and the definition gets
-             None
-    only_if  a setting: while it is zero or false, the rule neither reads nor writes this array
+    initial  what it holds before the first step: a number, or the name of a setting; None: it does
+             not exist, and the definition gets None
+    only_if  a setting: while it is zero or false, the rule neither reads nor writes this state
     least    the least number that it can hold: 0 for a mean of squares
+    most     the largest number that it can hold
+    shape    shape(the parameter's) -> its own, or None for a parameter that has no such state
+    number   it is one number, a float
     """
 
     name: str
-    initial: float | None = 0.0
+    initial: float | str | None = 0.0
     only_if: str | None = None
     least: float | None = None
+    most: float | None = None
+    shape: Callable[[tuple[int, ...]], tuple[int, ...] | None] | None = None
+    number: bool = False
 
     def used(self, settings: Mapping[str, Any]) -> bool:
         """Whether the rule reads and writes it under these settings."""
         return self.only_if is None or bool(settings[self.only_if])
+
+    def shape_for(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """Its shape for a parameter of that shape; None: there is no such state."""
+        return shape if self.shape is None else self.shape(shape)
+
+    def first(self, settings: Mapping[str, Any]) -> Any:
+        """What it holds before the first step."""
+        return settings[self.initial] if isinstance(self.initial, str) else self.initial
+
+    def in_range(self, value: Any) -> bool:
+        """Whether all numbers of it can be there; NaN can."""
+        return not (self.least is not None and np.less(value, self.least).any()
+                    or self.most is not None and np.greater(value, self.most).any())
+
+    @property
+    def range(self) -> str:
+        """The numbers that can be there, in words."""
+        return f"numbers >= {self.least:g}" if self.most is None else f"numbers from {self.least:g} to {self.most:g}"
+
+    @property
+    def like_the_parameter(self) -> bool:
+        """Whether it is an array of the parameter's shape."""
+        return self.shape is None and not self.number
 
 
 def at_least_zero(default: float) -> Setting:
     """A finite number from 0 up that a float can hold."""
     return Setting(default, lambda value: not isinstance(value, (bool, np.bool_)) and value >= 0
                    and float(value) < math.inf, ">= 0")
+
+
+def share(default: float) -> Setting:
+    """A number from 0 up to 1."""
+    return Setting(default, lambda value: not isinstance(value, (bool, np.bool_)) and 0 <= value <= 1, "from 0 to 1")
+
+
+def betas(default: tuple[float, float] = (0.9, 0.999)) -> Setting:
+    """The shares of two running means that are kept."""
+    return Setting(default, lambda value: isinstance(value, (tuple, list)) and len(value) == 2
+                   and all(0 <= beta < 1 for beta in value), "a pair with 0 <= beta < 1")
 
 
 def switch(default: bool) -> Setting:

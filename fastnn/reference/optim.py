@@ -4,9 +4,12 @@ Every definition has one form:
 
     step(p, g, *state, *[t], **settings)  ->  (p, *state)
 
-p is the parameter and g its gradient. The state is as the step before left it. t is the number of
-this step, from 1; only rules that count their steps take it. Nothing that comes in is changed.
+p is the parameter and g its gradient. The state is as the step before left it: arrays, or a number.
+t is the number of this step, from 1; only rules that count their steps take it. Nothing that comes
+in is changed. The papers stand in the docstrings of fastnn.optim's classes.
 """
+
+import math
 
 import numpy as np
 
@@ -20,19 +23,213 @@ def sgd_step(p, g, m, *, lr, momentum, dampening, weight_decay, nesterov):
     return p - lr * (g + momentum * m if nesterov else m), m
 
 
-def adam_step(p, g, m, v, t, *, lr, betas, eps, weight_decay, decoupled_weight_decay):
-    """m and v are running means of g and g^2.
+def asgd_step(p, g, eta, mu, ax, t, *, lr, lambd, alpha, t0, weight_decay):
+    """ax is the mean of the parameters from step t0 on; eta and mu, the learning rate and the share
+    of p in the mean, are those of this step, and those of the next are returned.
+    """
+    g = g + weight_decay * p
+    p = (1 - lambd * eta) * p - eta * g
+    ax = ax + mu * (p - ax) if mu != 1 else p
+    return p, asgd_rate(lr, lambd, alpha, t), 1 / max(1.0, t - t0), ax
 
-    Both begin as zeros; the divisions undo their bias towards zero.
+
+def asgd_rate(lr, lambd, alpha, t):
+    """lr / (1 + lambd lr t)^alpha, of which the power may overflow."""
+    return lr * math.exp(-alpha * math.log1p(lambd * lr * t))
+
+
+# ---- Adam and its kin ----------------------------------------------------------------------------
+def decayed(p, g, lr, weight_decay, decoupled_weight_decay):
+    """(p, g) with weight decay in the gradient, or beside it."""
+    if decoupled_weight_decay:
+        return p - lr * weight_decay * p, g
+    return p, g + weight_decay * p
+
+
+def adam_step(p, g, m, v, top, t, *, lr, betas, eps, weight_decay, amsgrad, decoupled_weight_decay):
+    """m and v are running means of g and g^2, top the largest v so far.
+
+    All begin as zeros; the divisions undo their bias towards zero.
     """
     beta1, beta2 = betas
-    if decoupled_weight_decay:
-        p = p - lr * weight_decay * p
-    else:
-        g = g + weight_decay * p
+    p, g = decayed(p, g, lr, weight_decay, decoupled_weight_decay)
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g * g
-    return p - lr * (m / (1 - beta1 ** t)) / (np.sqrt(v / (1 - beta2 ** t)) + eps), m, v
+    if amsgrad:
+        top = np.maximum(top, v)
+    root = np.sqrt((top if amsgrad else v) / (1 - beta2 ** t))
+    return p - lr * (m / (1 - beta1 ** t)) / (root + eps), m, v, top
+
+
+def nadam_step(p, g, mu_product, m, v, t, *, lr, betas, eps, weight_decay, momentum_decay, decoupled_weight_decay):
+    """m and v as Adam's; the momentum mu grows from step to step, and mu_product is the product of
+    all so far.
+    """
+    beta1, beta2 = betas
+    p, g = decayed(p, g, lr, weight_decay, decoupled_weight_decay)
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g * g
+    mu = beta1 * (1 - 0.96 ** (t * momentum_decay) / 2)
+    mu_next = beta1 * (1 - 0.96 ** ((t + 1) * momentum_decay) / 2)
+    mu_product = mu_product * mu
+    root = np.sqrt(v / (1 - beta2 ** t)) + eps
+    ahead = (1 - mu) / (1 - mu_product) * g + mu_next / (1 - mu_product * mu_next) * m
+    return p - lr * ahead / root, mu_product, m, v
+
+
+def radam_step(p, g, m, v, t, *, lr, betas, eps, weight_decay, decoupled_weight_decay):
+    """m and v as Adam's; while v is the mean of too few squares to be trusted, the step does without
+    it.
+    """
+    beta1, beta2 = betas
+    p, g = decayed(p, g, lr, weight_decay, decoupled_weight_decay)
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g * g
+    mean = m / (1 - beta1 ** t)
+    trust = radam_trust(t, beta2)
+    if trust == 0:
+        return p - lr * mean, m, v
+    return p - lr * trust * mean * math.sqrt(1 - beta2 ** t) / (np.sqrt(v) + eps), m, v
+
+
+def radam_trust(t, beta2):
+    """By how much RAdam shortens its step because of the variance of v at step t; 0 as long as that
+    is not finite.
+
+    rho is the number of squares in a plain mean that would vary as v does.
+    """
+    rho_at_last = 2 / (1 - beta2) - 1
+    rho = rho_at_last - 2 * t * beta2 ** t / (1 - beta2 ** t)
+    if rho <= 5:
+        return 0.0
+    return math.sqrt((rho - 4) * (rho - 2) * rho_at_last / ((rho_at_last - 4) * (rho_at_last - 2) * rho))
+
+
+def adamax_step(p, g, m, u, t, *, lr, betas, eps, weight_decay):
+    """m as Adam's; u is the largest |g|, of which older ones count less."""
+    beta1, beta2 = betas
+    g = g + weight_decay * p
+    m = beta1 * m + (1 - beta1) * g
+    u = np.maximum(beta2 * u, np.abs(g) + eps)
+    return p - lr / (1 - beta1 ** t) * m / u, m, u
+
+
+# ---- rates by the size of past gradients ---------------------------------------------------------
+def adagrad_step(p, g, total, t, *, lr, lr_decay, weight_decay, initial_accumulator_value, eps):
+    """total is the sum of all g^2, from initial_accumulator_value on."""
+    g = g + weight_decay * p
+    total = total + g * g
+    return p - lr / (1 + (t - 1) * lr_decay) * g / (np.sqrt(total) + eps), total
+
+
+def adadelta_step(p, g, v, a, t, *, lr, rho, eps, weight_decay):
+    """v and a are running means of the squares of the gradients, and of the steps at lr = 1."""
+    g = g + weight_decay * p
+    v = rho * v + (1 - rho) * g * g
+    delta = np.sqrt(a + eps) / np.sqrt(v + eps) * g
+    a = rho * a + (1 - rho) * delta * delta
+    return p - lr * delta, v, a
+
+
+def rmsprop_step(p, g, v, w, m, t, *, lr, alpha, eps, weight_decay, momentum, centered):
+    """v and w are running means of g^2 and of g, m the steps that momentum keeps."""
+    g = g + weight_decay * p
+    v = alpha * v + (1 - alpha) * g * g
+    spread = v
+    if centered:
+        w = alpha * w + (1 - alpha) * g
+        spread = np.maximum(v - w * w, 0)           # rounding can make it negative
+    delta = g / (np.sqrt(spread) + eps)
+    if momentum == 0:
+        return p - lr * delta, v, w, m
+    m = momentum * m + delta
+    return p - lr * m, v, w, m
+
+
+def adafactor_step(p, g, row, column, variance, t, *, lr, beta2_decay, eps, d, weight_decay):
+    """row and column are running means of the means of g^2 over rows and columns: their product
+    estimates a matrix's g^2. A vector has the mean of its own g^2, `variance`.
+
+    The step's length is relative to the root mean square of p.
+    """
+    if p.size == 0:
+        return p, row, column, variance
+    eps1 = np.finfo(p.dtype).eps if eps[0] is None else eps[0]
+    fresh = t ** beta2_decay
+    length = max(eps[1], rms(p)) * min(lr, 1 / math.sqrt(t))
+    squares = np.square(g)
+    if p.ndim >= 2:
+        row = row + fresh * (squares.mean(-1, keepdims=True) - row)
+        column = column + fresh * (squares.mean(-2, keepdims=True) - column)
+        estimate = row / np.maximum(row.mean(-2, keepdims=True), eps1) * column
+    else:
+        variance = variance + fresh * (squares - variance)
+        estimate = variance
+    update = g / np.sqrt(np.maximum(estimate, eps1 ** 2))
+    return ((1 - lr * weight_decay) * p - length / max(1.0, rms(update) / d) * update).astype(p.dtype), \
+        row, column, variance
+
+
+def rms(a):
+    """The root of the mean of the squares."""
+    return math.sqrt(float(np.square(a, dtype=np.float64).mean()))
+
+
+# ---- by the sign ---------------------------------------------------------------------------------
+def rprop_step(p, g, before, size, t, *, lr, etas, step_sizes):
+    """size is the length of each element's step, `before` the last gradient: where the sign changed,
+    a minimum was passed, and the element waits for the next gradient.
+    """
+    etaminus, etaplus = etas
+    agree = before * g
+    size = np.clip(size * np.where(agree > 0, etaplus, np.where(agree < 0, etaminus, 1.0)), *step_sizes)
+    g = np.where(agree < 0, 0, g)
+    return p - size * sign(g), g, size
+
+
+def lion_step(p, g, m, *, lr, betas, weight_decay):
+    """m is a running mean of g; the step's sign is that of a mean with more of g in it."""
+    beta1, beta2 = betas
+    step = sign(beta1 * m + (1 - beta1) * g)
+    return p - lr * weight_decay * p - lr * step, beta2 * m + (1 - beta2) * g
+
+
+def sign(a):
+    """-1, 0 or 1; 0 for NaN."""
+    return np.where(a > 0, 1.0, np.where(a < 0, -1.0, 0.0)).astype(a.dtype)
+
+
+# ---- by matrix products --------------------------------------------------------------------------
+def muon_step(p, g, m, *, lr, weight_decay, momentum, nesterov, ns_coefficients, eps, ns_steps, adjust_lr_fn):
+    """m is a running mean of g; the step is the nearest matrix to it whose singular values are all
+    about 1.
+    """
+    m = momentum * m + (1 - momentum) * g
+    update = orthogonalised((1 - momentum) * g + momentum * m if nesterov else m, ns_coefficients, eps, ns_steps)
+    return p - lr * weight_decay * p - lr * muon_scale(p.shape, adjust_lr_fn) * update, m
+
+
+def orthogonalised(x, coefficients, eps, steps):
+    """A matrix with the singular vectors of x, by Newton and Schulz: each step maps every singular
+    value s to a s + b s^3 + c s^5, which drives them towards 1.
+    """
+    a, b, c = coefficients
+    tall = x.shape[0] > x.shape[1]
+    if tall:
+        x = x.T
+    x = x / max(math.sqrt(float(np.square(x, dtype=np.float64).sum())), eps)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.T if tall else x
+
+
+def muon_scale(shape, adjust_lr_fn):
+    """The factor of the learning rate that makes steps of matrices of all shapes alike."""
+    rows, columns = shape
+    if adjust_lr_fn == "match_rms_adamw":
+        return 0.2 * math.sqrt(max(rows, columns))
+    return math.sqrt(max(1.0, rows / max(columns, 1)))
 
 
 # ---- over all gradients at once ------------------------------------------------------------------

@@ -55,17 +55,35 @@ class Course:
     largest_states: list[dict[str, np.ndarray]]
 
 
-def starts(dtype: Any) -> list[np.ndarray]:
+def takes(optimizer: Any, a: np.ndarray) -> bool:
+    """Whether the rule is for parameters of this shape."""
+    return optimizer.rule.dimensions in (None, a.ndim)
+
+
+def starts(dtype: Any, optimizer: Any) -> list[np.ndarray]:
     """The parameters before the first step."""
     rng = seeded("trajectory: parameters")
-    return [np.asarray(rng.standard_normal(shape), np.float32).astype(dtype) for shape in SHAPES]
+    drawn = [np.asarray(rng.standard_normal(shape), np.float32).astype(dtype) for shape in SHAPES]
+    return [a for a in drawn if takes(optimizer, a)]
 
 
-def gradients(step: int, dtype: Any) -> list[np.ndarray | None]:
-    """The gradients of a step, from 0, for each shape; None for a parameter without one. The
-    numbers are float32's, so that both dtypes see the same.
+def gradients(step: int, dtype: Any, optimizer: Any) -> list[np.ndarray | None]:
+    """The gradients of a step, from 0, for each parameter; None for one without. The numbers are
+    float32's, so that both dtypes see the same.
     """
-    return [None if i == IDLE or (step + i) % 5 == 4 else g.astype(dtype) for i, g in enumerate(_draw(step))]
+    return [None if i == IDLE or (step + i) % 5 == 4 else g.astype(dtype) for i, g in enumerate(_draw(step))
+            if takes(optimizer, g)]
+
+
+def first_state(rule: Any, shape: tuple[int, ...], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The state of a parameter of this shape before its first step."""
+    state: dict[str, Any] = {}
+    for spec in rule.state:
+        own = spec.shape_for(shape)
+        if spec.used(settings) and own is not None:
+            first = spec.first(settings)
+            state[spec.name] = first if first is None or spec.number else np.full(own, float(first))
+    return state
 
 
 @cache
@@ -83,14 +101,13 @@ def definition_course(optimizer: Any, settings: Mapping[str, Any], steps: int = 
     """The course of a rule's definition, in float64, without anything of the class Optimizer."""
     rule = optimizer.rule
     given = {**rule.defaults, **settings, **rule.fixed}
-    params: list[Any] = starts(np.float64)
-    states: list[dict[str, Any]] = [{spec.name: None if spec.initial is None else np.full(p.shape, spec.initial)
-                                     for spec in rule.state if spec.used(given)} for p in params]
+    params: list[Any] = starts(np.float64, optimizer)
+    states = [first_state(rule, p.shape, {**given, "lr": given["lr"] / (1 + i % 2)}) for i, p in enumerate(params)]
     count = [0] * len(params)
     largest, path = [np.abs(p) for p in params], [np.zeros(p.shape) for p in params]
     largest_states: list[dict[str, Any]] = [{} for _ in params]
     for step in range(steps):
-        for i, g in enumerate(gradients(step, np.float64)):
+        for i, g in enumerate(gradients(step, np.float64, optimizer)):
             if g is None:
                 continue
             count[i] += 1
@@ -102,7 +119,7 @@ def definition_course(optimizer: Any, settings: Mapping[str, Any], steps: int = 
             params[i] = new
             largest[i] = np.maximum(largest[i], np.abs(new))
             for spec, a in zip(rule.state, after):
-                if spec.used(given):
+                if spec.used(given) and a is not None:
                     states[i][spec.name] = a
                     largest_states[i][spec.name] = np.maximum(largest_states[i].get(spec.name, 0), np.abs(a))
     return Course(params, states, count, largest, path, largest_states)
@@ -110,10 +127,10 @@ def definition_course(optimizer: Any, settings: Mapping[str, Any], steps: int = 
 
 def class_course(optimizer: Any, settings: Mapping[str, Any], dtype: Any, steps: int = STEPS) -> tuple[Any, list[Any]]:
     """The same course by the class itself: (the optimiser, its parameters) at the end."""
-    params = [Parameter(a) for a in starts(dtype)]
+    params = [Parameter(a) for a in starts(dtype, optimizer)]
     opt = optimizer(groups(params, settings, {**optimizer.rule.defaults, **settings}["lr"]))
     for step in range(steps):
-        for p, g in zip(params, gradients(step, dtype)):
+        for p, g in zip(params, gradients(step, dtype, optimizer)):
             p.grad = None if g is None else tensor(g)
         opt.step()
     return opt, params
@@ -132,7 +149,7 @@ def within(what: str, got: np.ndarray, want: np.ndarray, allowed: np.ndarray, dt
     return worst
 
 
-def allowance(largest: np.ndarray, path: np.ndarray | float, dtype: Any, steps: int) -> np.ndarray:
+def allowance(largest: np.ndarray | float, path: np.ndarray | float, dtype: Any, steps: int) -> np.ndarray:
     """The bound at the head of this file, element by element."""
     unit = float(np.finfo(dtype).eps) / 2
     return 2 * steps * unit * (largest + path) + float(np.finfo(dtype).tiny)
@@ -178,8 +195,13 @@ def trajectory_is_the_definition(optimizer: Any, settings: Mapping[str, Any], dt
         assert state.pop("step", 0) == (want.steps[i] if optimizer.rule.counts_steps else 0), f"{what}: count of steps"
         begun = set(want.states[i]) if want.steps[i] else set()
         assert set(state) == begun, f"{what}: the state holds {sorted(state)}, expected {sorted(begun)}"
+        specs = {spec.name: spec for spec in optimizer.rule.state}
         for name in begun:
+            if specs[name].number:
+                np.testing.assert_allclose(state[name], want.states[i][name], rtol=1e-12, err_msg=f"{what}, its {name}")
+                continue
+            largest = want.largest[i] if specs[name].like_the_parameter else want.largest[i].max(initial=0)
             # a sum of gradients and of decayed parameters
-            allowed = allowance(want.largest[i], want.largest_states[i][name], dtype, steps)
+            allowed = allowance(largest, want.largest_states[i][name], dtype, steps)
             worst = max(worst, within(f"{what}, its {name}", state[name], want.states[i][name], allowed, dtype))
     return worst

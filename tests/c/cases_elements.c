@@ -400,58 +400,127 @@ CASE(index_add)
 /* ---- optim.h --------------------------------------------------------------------------------- */
 enum { TENSORS = 4 };
 typedef struct {
-    void *p[TENSORS], *m[TENSORS], *v[TENSORS], *g[TENSORS];
+    void *p[TENSORS], *g[TENSORS], *state[FNN_OPTIM_STATES][TENSORS];
     fnn_size block[TENSORS + 1];
+    fnn_step step;
 } parameters;
 static const fnn_size sizes[TENSORS] = { 1, 67, 0, 20011 };
 
-static parameters new_parameters(run *r)
+/* A step of these tensors with random p, g and states, of which those from `least` on are not
+ * negative, into `all`; the settings that all rules have are there. */
+static fnn_step *new_step(run *r, parameters *all, int least)
 {
-    parameters all = { .block = {0} };
+    static const double one[TENSORS] = { 0.1, 0.5, 1, 1.01 }, other[TENSORS] = { 1, 0, 1, 0.3 };
+    *all = (parameters){ .block = { 0 } };
     for (int i = 0; i < TENSORS; i++) {
-        all.p[i] = inout(r, sizes[i]);
-        all.m[i] = inout(r, sizes[i]);
-        all.v[i] = inout(r, sizes[i]);
-        all.g[i] = inout(r, sizes[i]);
-        CALL(abs_forward)(all.v[i], all.v[i], sizes[i]);
-        all.block[i + 1] = all.block[i] + fnn_ceil_div(sizes[i], FNN_OPTIM_BLOCK);
+        all->p[i] = inout(r, sizes[i]);
+        all->g[i] = inout(r, sizes[i]);
+        for (int k = 0; k < FNN_OPTIM_STATES; k++) {
+            all->state[k][i] = inout(r, sizes[i]);
+            if (k >= least)
+                CALL(abs_forward)(all->state[k][i], all->state[k][i], sizes[i]);
+        }
+        all->block[i + 1] = all->block[i] + fnn_ceil_div(sizes[i], FNN_OPTIM_BLOCK);
     }
-    return all;
+    all->step = (fnn_step){ .p = all->p, .g = (const void *const *)all->g, .size = sizes, .block = all->block,
+                            .count = TENSORS, .number = { one, other, one }, .lr = 0.1, .weight_decay = 0.01,
+                            .eps = 1e-6, .beta1 = 0.9, .beta2 = 0.99, .alpha = 0.9, .lambd = 1e-3, .least = 0.01,
+                            .most = 0.5 };
+    for (int k = 0; k < FNN_OPTIM_STATES; k++)
+        all->step.state[k] = all->state[k];
+    return &all->step;
 }
 
 CASE(sgd_step)
 {
-    static const int fresh[TENSORS] = { 0, 1, 0, 0 };
     for (int variant = 0; variant < 3; variant++) {
         LABEL("variant %d", variant);
-        parameters all = new_parameters(r);
-        CALL(sgd_step)(all.p, variant ? all.m : NULL, (const void *const *)all.g, sizes, all.block, fresh, TENSORS, 0.1,
-                       variant ? 0.9 : 0, variant == 1 ? 0.2 : 0, 0.01, variant == 2);
+        parameters all;
+        fnn_step *step = new_step(r, &all, FNN_OPTIM_STATES);
+        step->momentum = variant ? 0.9 : 0;
+        step->dampening = variant == 1 ? 0.2 : 0;
+        step->nesterov = variant == 2;
+        step->number[0] = step->number[1];
+        CALL(sgd_step)(step);
     }
 }
 
 CASE(adam_step)
 {
-    static const double scale_m[TENSORS] = { 10, 5.3, 1, 1.01 }, scale_v[TENSORS] = { 31, 22, 1, 1.5 };
-    for (int decoupled = 0; decoupled < 2; decoupled++) {
-        LABEL("decoupled=%d", decoupled);
-        parameters all = new_parameters(r);
-        CALL(adam_step)(all.p, all.m, all.v, (const void *const *)all.g, sizes, all.block, scale_m, scale_v, TENSORS,
-                        0.1, 0.9, 0.999, 1e-8, 0.01, decoupled);
+    for (int variant = 0; variant < 4; variant++) {
+        LABEL("decoupled=%d, amsgrad=%d", variant % 2, variant / 2);
+        parameters all;
+        fnn_step *step = new_step(r, &all, 1);
+        step->decoupled = variant % 2;
+        step->amsgrad = variant / 2;
+        CALL(adam_step)(step);
+    }
+}
+
+/* Rules without further settings: those whose states from `least` on are not negative */
+#define CASE_STEP(name, least, settings)                  \
+    CASE(name)                                            \
+    {                                                     \
+        for (int variant = 0; variant < 2; variant++) {   \
+            LABEL("variant %d", variant);                 \
+            parameters all;                               \
+            fnn_step *step = new_step(r, &all, least);    \
+            settings;                                     \
+            CALL(name)(step);                             \
+        }                                                 \
+    }
+CASE_STEP(nadam_step, 1, step->decoupled = variant)
+CASE_STEP(radam_step, 1, step->decoupled = variant)
+CASE_STEP(adamax_step, 1, step->lr = variant)
+CASE_STEP(adagrad_step, 0, step->weight_decay = variant)
+CASE_STEP(adadelta_step, 0, step->weight_decay = variant)
+CASE_STEP(rprop_step, 1, step->most = 1 + variant)
+CASE_STEP(asgd_step, 1, step->weight_decay = variant)
+CASE_STEP(lion_step, 1, step->decoupled = variant)
+
+CASE(rmsprop_step)
+{
+    for (int variant = 0; variant < 4; variant++) {
+        LABEL("centered=%d, momentum=%d", variant % 2, variant / 2);
+        parameters all;
+        fnn_step *step = new_step(r, &all, 0), means;
+        means = *step;                              /* small ones: v - w^2 is not mere rounding */
+        means.p = step->state[1];
+        means.lr = 1e-3;
+        CALL(scale_all)(&means);
+        step->centered = variant % 2;
+        step->momentum = variant / 2 ? 0.9 : 0;
+        CALL(rmsprop_step)(step);
+    }
+}
+
+CASE(adafactor_step)
+{
+    static const fnn_size shapes[][3] = { { 1, 1, 67 }, { 2, 3, 5 }, { 1, 70, 131 }, { 3, 1, 1 }, { 1, 300, 64 } };
+    for (int i = 0; i < 5; i++) {
+        const fnn_size B = shapes[i][0], R = shapes[i][1], C = shapes[i][2];
+        LABEL("B=%td, R=%td, C=%td", B, R, C);
+        void *p = inout(r, B * R * C), *row = inout(r, B * R), *column = inout(r, B * C);
+        const void *g = in(r, B * R * C);
+        CALL(abs_forward)(row, row, B * R);
+        CALL(abs_forward)(column, column, B * C);
+        CALL(adafactor_step)(p, i ? row : NULL, column, g, work(r, B * R + B, OF_DOUBLE), B, R, C, 0.3, 0.1, 1e-3, 1e-3,
+                             1, 0.99);
     }
 }
 
 CASE(square_sum)
 {
-    parameters all = new_parameters(r);
+    parameters all;
+    const fnn_step *step = new_step(r, &all, 0);
     double *partial = work(r, all.block[TENSORS], OF_DOUBLE);
-    CALL(square_sum)(out_as(r, 1, OF_DOUBLE), (const void *const *)all.g, partial, sizes, all.block, TENSORS);
+    CALL(square_sum)(out_as(r, 1, OF_DOUBLE), partial, step);
 }
 
 CASE(scale_all)
 {
-    parameters all = new_parameters(r);
-    CALL(scale_all)(all.g, sizes, all.block, TENSORS, 0.3);
+    parameters all;
+    CALL(scale_all)(new_step(r, &all, 0));
 }
 
 /* ---- loss.h ---------------------------------------------------------------------------------- */

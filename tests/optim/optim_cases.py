@@ -12,6 +12,8 @@ DTYPES = [np.float32, np.float64]
 CASES = [(optimizer, sample) for optimizer, rule in RULES.items() for sample in rule.samples]
 per_case = pytest.mark.parametrize("optimizer, sample", CASES, ids=[f"{c.__name__}, {s}" for c, s in CASES])
 per_rule = pytest.mark.parametrize("optimizer", RULES, ids=lambda c: c.__name__)
+VECTORS = [optimizer for optimizer, rule in RULES.items() if rule.dimensions is None]
+per_rule_of_vectors = pytest.mark.parametrize("optimizer", VECTORS, ids=lambda c: c.__name__)
 per_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.__name__)
 
 # The compiled glance at a step, and the way that looks at everything
@@ -31,7 +33,8 @@ def forced(array, t=None):
 
 def three_groups(optimizer, dtype=np.float32):
     """Three groups after two steps, the gradients of the next step in place."""
-    params = [nn.Parameter(np.full(shape, 0.5, dtype)) for shape in ((4, 3), (5,), (2, 2), (6,))]
+    shapes = [(4, 3), (5,), (2, 2), (6,)] if optimizer.rule.dimensions is None else [(4, 3), (5, 1), (2, 2), (2, 3)]
+    params = [nn.Parameter(np.full(shape, 0.5, dtype)) for shape in shapes]
     settings = next(iter(reversed(optimizer.rule.samples.values())))
     opt = optimizer([{"params": params[:2]}, {"params": params[2:3]}, {"params": params[3:]}], **settings)
     for _ in range(2):
@@ -39,6 +42,11 @@ def three_groups(optimizer, dtype=np.float32):
             p.grad = nn.Tensor(np.full(p.shape, 0.25, dtype))
         opt.step()
     return opt, params
+
+
+def arrays_of_the_last(opt, params):
+    """The names of the arrays that a rule keeps for the last parameter."""
+    return [name for name, value in opt.state[params[-1]].items() if isinstance(value, np.ndarray)]
 
 
 def everything(opt, params):

@@ -6,19 +6,21 @@ import numpy as np
 import pytest
 from optim_cases import (
     NONSENSE,
+    VECTORS,
+    arrays_of_the_last,
     everything,
     everything_but_groups,
     forced,
     paths,
     per_case,
     per_rule,
+    per_rule_of_vectors,
     take,
     three_groups,
 )
 from sabotage import every_place, replaced
 
 import fastnn as nn
-from fastnn.optim.rule import RULES
 from fastnn.testing import trajectory
 
 
@@ -70,7 +72,7 @@ SPOILS = [
 ]
 
 
-@per_rule
+@per_rule_of_vectors
 @paths
 @pytest.mark.parametrize("backend", ["kernels", "reference"])
 @pytest.mark.parametrize("what, spoil, error, words", SPOILS, ids=[row[0] for row in SPOILS])
@@ -121,7 +123,7 @@ def test_a_setting_that_changes_and_stays_the_same_object_is_noticed():
         opt.step()
 
 
-with_state = pytest.mark.parametrize("optimizer", [c for c, rule in RULES.items() if rule.state],
+with_state = pytest.mark.parametrize("optimizer", [c for c in VECTORS if c.rule.state],
                                      ids=lambda c: c.__name__)
 
 SPOILT_STATES = [
@@ -142,9 +144,9 @@ SPOILT_STATES = [
 def test_a_state_in_the_last_group_that_does_not_fit_changes_nothing(optimizer, backend, what, change, words, path,
                                                                      monkeypatch):
     take(path, monkeypatch)
-    for spec in optimizer.rule.state:
+    for name in arrays_of_the_last(*three_groups(optimizer)):
         opt, params = three_groups(optimizer)
-        opt.state[params[-1]][spec.name] = change(opt.state[params[-1]][spec.name])
+        opt.state[params[-1]][name] = change(opt.state[params[-1]][name])
         before = everything_but_groups(opt, params)
         with nn.use_backend(backend), pytest.raises(nn.DTypeError, match=f"(?s){words}"):
             opt.step()
@@ -160,15 +162,44 @@ def test_a_state_in_the_last_group_that_does_not_fit_changes_nothing(optimizer, 
 def test_a_state_of_any_layout_is_taken_and_not_written_through(optimizer, backend, what, change):
     (opt, params), (plain, others) = three_groups(optimizer), three_groups(optimizer)
     given = []
-    for spec in optimizer.rule.state:
+    for name in arrays_of_the_last(opt, params):
         state = opt.state[params[-1]]
-        state[spec.name] = change(state[spec.name])
-        given.append((state[spec.name], state[spec.name].tobytes()))
+        state[name] = change(state[name])
+        given.append((state[name], state[name].tobytes()))
     with nn.use_backend(backend):
         opt.step()
         plain.step()
     assert [p.data.tobytes() for p in params] == [q.data.tobytes() for q in others]
     assert all(a.tobytes() == bits for a, bits in given if not a.flags.writeable)
+
+
+@pytest.mark.parametrize("optimizer, name", [(c, spec.name) for c in VECTORS for spec in c.rule.state if spec.number],
+                         ids=lambda value: getattr(value, "__name__", value))
+def test_a_number_of_the_state_that_was_changed_is_refused(optimizer, name):
+    for wrong in ("two", None, True, np.ones(2), 1j, [1.0]):
+        opt, params = three_groups(optimizer)
+        opt.state[params[-1]][name] = wrong
+        before = everything_but_groups(opt, params)
+        with pytest.raises(nn.DTypeError, match=f"the state {name} has been changed.*a number"):
+            opt.step()
+        assert everything_but_groups(opt, params) == before
+
+
+def test_a_state_of_another_shape_than_the_parameters_is_held_to_its_own():
+    p = nn.Parameter(np.ones((2, 3, 4)))
+    opt = nn.optim.Adafactor([p])
+    p.grad = nn.Tensor(np.ones((2, 3, 4)))
+    opt.step()
+    assert {k: np.shape(v) for k, v in opt.state[p].items()} == {"step": (), "row_var": (2, 3, 1), "col_var": (2, 1, 4)}
+    opt.state[p]["row_var"] = np.ones((2, 3, 4))
+    with pytest.raises(nn.DTypeError, match=r"row_var does not fit.*\(2, 3, 1\)"):
+        opt.step()
+
+
+def test_an_optimiser_of_matrices_says_so():
+    for shape in ((), (3,), (2, 2, 2)):
+        with pytest.raises(nn.ShapeError, match="Muon: .*2 dimensions.*AdamW"):
+            nn.optim.Muon([nn.Parameter(np.ones((2, 2))), nn.Parameter(np.ones(shape))])
 
 
 @pytest.mark.parametrize("step", [-1, 1.5, "two", None, float("inf"), 2**60, True, np.ones(2)], ids=repr)
@@ -187,7 +218,7 @@ def test_a_count_of_steps_that_was_changed_is_refused(step, path, monkeypatch):
         opt.step()
 
 
-@per_rule
+@per_rule_of_vectors
 @pytest.mark.parametrize("backend", ["kernels", "reference"])
 def test_a_parameter_that_changes_its_type_after_a_step(optimizer, backend):
     """Refused, or stepped in its new type; nothing is written past the end of an array."""
@@ -208,7 +239,7 @@ def test_a_parameter_that_changes_its_type_after_a_step(optimizer, backend):
                     assert not optimizer.rule.state and with_gradient
 
 
-@per_rule
+@per_rule_of_vectors
 @pytest.mark.parametrize("backend", ["kernels", "reference"])
 def test_an_error_in_the_first_step_leaves_no_state(optimizer, backend):
     a, b = nn.Parameter(np.ones(3)), nn.Parameter(np.ones(4))

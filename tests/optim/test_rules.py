@@ -3,11 +3,12 @@ steps, and the class is its record.
 """
 
 import inspect
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from optim_cases import DTYPES, per_case, per_dtype, per_rule
+from optim_cases import CASES, DTYPES, per_case, per_dtype, per_rule
 
 import fastnn as nn
 from fastnn.optim.rule import RULES, State, at_least_zero
@@ -28,27 +29,109 @@ def test_trajectory_is_the_definition(optimizer, sample, dtype, backend):
     trajectory_is_the_definition(optimizer, optimizer.rule.samples[sample], dtype, backend=backend)
 
 
-def pytorchs_course(torch, name, settings, dtype):
+# PyTorch has no Lion, and its Muon rounds to bfloat16: their papers' formulas are below
+ELSEWHERE = (nn.optim.Lion, nn.optim.Muon)
+per_case_of_pytorch = pytest.mark.parametrize(
+    "optimizer, sample", [case for case in CASES if case[0] not in ELSEWHERE],
+    ids=[f"{c.__name__}, {s}" for c, s in CASES if c not in ELSEWHERE])
+per_rule_of_pytorch = pytest.mark.parametrize("optimizer", [rule for rule in RULES if rule is not nn.optim.Lion],
+                                              ids=lambda c: c.__name__)
+
+
+def pytorchs_course(torch, optimizer, settings, dtype):
     """The parameters at the end of the course under PyTorch's optimiser of that name."""
-    params = [torch.nn.Parameter(torch.tensor(a)) for a in trajectory.starts(dtype)]
-    theirs = getattr(torch.optim, name)(trajectory.groups(params, settings, settings["lr"]))
-    for step in range(trajectory.STEPS):
-        for p, g in zip(params, trajectory.gradients(step, dtype)):
-            p.grad = None if g is None else torch.tensor(g)
-        theirs.step()
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)              # of the numbers in its state
+    try:
+        params = [torch.nn.Parameter(torch.tensor(a)) for a in trajectory.starts(dtype, optimizer)]
+        groups = trajectory.groups(params, settings, settings["lr"])
+        theirs = getattr(torch.optim, optimizer.__name__)(groups, **settings)
+        for step in range(trajectory.STEPS):
+            for p, g in zip(params, trajectory.gradients(step, dtype, optimizer)):
+                # PyTorch's Adafactor divides by the size 0
+                p.grad = None if g is None or g.size == 0 else torch.tensor(g)
+            theirs.step()
+    finally:
+        torch.set_default_dtype(before)
     return params
 
 
 @per_dtype
-@per_case
+@per_case_of_pytorch
 def test_trajectory_is_pytorchs(torch, optimizer, sample, dtype):
     settings = optimizer.rule.samples[sample]
     want = trajectory.definition_course(optimizer, settings)
     lr = {**optimizer.rule.defaults, **settings}["lr"]
-    params = pytorchs_course(torch, optimizer.__name__, {**settings, "lr": lr}, dtype)
+    params = pytorchs_course(torch, optimizer, {**settings, "lr": lr}, dtype)
     for i, p in enumerate(params):
         allowed = trajectory.allowance(want.largest[i], want.path[i], dtype, trajectory.STEPS)
         trajectory.within(f"shape {tuple(p.shape)}", p.detach().numpy(), want.params[i], allowed, dtype)
+
+
+def lions_course(p, gradients, lr, betas, weight_decay):
+    """Algorithm 2 of the paper, number by number."""
+    p, m = p.ravel().tolist(), [0.0] * p.size
+    for g in gradients:
+        for j, slope in enumerate([] if g is None else g.ravel().tolist()):
+            c = betas[0] * m[j] + (1 - betas[0]) * slope
+            p[j] -= lr * ((c > 0) - (c < 0) + weight_decay * p[j])
+            m[j] = betas[1] * m[j] + (1 - betas[1]) * slope
+    return p
+
+
+def test_lions_trajectory_is_the_papers():
+    lion, steps = nn.optim.Lion, 12
+    for settings in ({"lr": 0.01, "betas": (0.9, 0.99), "weight_decay": 0.0},
+                     {"lr": 0.02, "betas": (0.5, 0.7), "weight_decay": 0.3}):
+        _, params = trajectory.class_course(lion, settings, np.float64, steps)
+        for i, (p, start) in enumerate(zip(params, trajectory.starts(np.float64, lion))):
+            gradients = [trajectory.gradients(step, np.float64, lion)[i] for step in range(steps)]
+            want = lions_course(start, gradients, settings["lr"] / (1 + i % 2), settings["betas"],
+                                settings["weight_decay"])
+            np.testing.assert_allclose(p.data.ravel(), want, rtol=0, atol=1e-13)
+
+
+def muons_course(p, gradients, lr, weight_decay=0.1, momentum=0.95):
+    """The steps by singular values: each is mapped by the polynomial, the vectors stay."""
+    m = np.zeros_like(p)
+    for g in gradients:
+        if g is None:
+            continue
+        m = momentum * m + (1 - momentum) * g
+        u, s, v = np.linalg.svd((1 - momentum) * g + momentum * m, full_matrices=False)
+        s = s / np.sqrt(np.sum(s * s))
+        for _ in range(5):
+            s = 3.4445 * s - 4.775 * s**3 + 2.0315 * s**5
+        p = (1 - lr * weight_decay) * p - lr * max(1.0, p.shape[0] / p.shape[1])**0.5 * (u * s @ v)
+    return p
+
+
+def test_muons_trajectory_is_that_of_singular_values():
+    rng = np.random.default_rng(0)
+    for shape in ((5, 3), (3, 5), (8, 8), (1, 4), (4, 1)):
+        p, gradients = rng.standard_normal(shape), [*rng.standard_normal((10, *shape)), None]
+        want = muons_course(p, gradients, 0.1)
+        for backend in ("kernels", "reference"):
+            q = nn.Parameter(p.copy())
+            optimizer = nn.optim.Muon([q], lr=0.1)
+            with nn.use_backend(backend):
+                for g in gradients:
+                    q.grad = None if g is None else nn.tensor(g)
+                    optimizer.step()
+            np.testing.assert_allclose(q.data, want, rtol=0, atol=1e-12)
+
+
+def test_a_muon_step_is_as_pytorchs(torch):
+    """Up to its rounding to bfloat16."""
+    rng = np.random.default_rng(1)
+    for shape in ((6, 4), (4, 6)):
+        a, g = rng.standard_normal((2, *shape)).astype(np.float32)
+        for settings in ({}, {"nesterov": False}, {"adjust_lr_fn": "match_rms_adamw"}):
+            p, q = nn.Parameter(a.copy()), torch.nn.Parameter(torch.tensor(a))
+            p.grad, q.grad = nn.tensor(g), torch.tensor(g)
+            nn.optim.Muon([p], lr=0.1, **settings).step()
+            torch.optim.Muon([q], lr=0.1, **settings).step()
+            np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=0, atol=3e-3)
 
 
 @per_rule
@@ -146,19 +229,18 @@ def test_a_wrong_kernel_is_found(name, sample, change, dtype):
 
 
 def test_a_wrong_record_is_found():
-    adam = nn.optim.Adam
-    for mistake in ({"fixed": {"decoupled_weight_decay": True}}, {"state": tuple(reversed(adam.rule.state))}):
+    m, v, top = nn.optim.Adam.rule.state
+    for right, mistake in ((nn.optim.AdamW, {"fixed": {"decoupled_weight_decay": False}}),
+                           (nn.optim.Adam, {"state": (v, m, top)})):
         # the definition is taken by another record: as if the record's author had erred
-        other = replace(adam.rule, **mistake)
+        class Wrong(right):
+            rule = right.rule
 
-        class Wrong(adam):
-            rule = adam.rule
-
-            def step(self, closure=None, other=other):
+            def step(self, closure=None, other=replace(right.rule, **mistake)):
                 self.rule = other
                 return super().step(closure)
         with pytest.raises(AssertionError):
-            trajectory_is_the_definition(Wrong, adam.rule.samples["decay"], np.float64)
+            trajectory_is_the_definition(Wrong, right.rule.samples["decay"], np.float64)
 
 
 # ---- a new rule ----------------------------------------------------------------------------------
@@ -177,7 +259,7 @@ def test_a_new_rule_needs_a_definition_a_record_and_a_class(torch):
     for dtype in DTYPES:
         trajectory_is_the_definition(RMSprop, {"lr": 0.02}, dtype)
     opt, params = trajectory.class_course(RMSprop, {"lr": 0.02}, np.float64)
-    for p, q in zip(params, pytorchs_course(torch, "RMSprop", {"lr": 0.02}, np.float64)):
+    for p, q in zip(params, pytorchs_course(torch, RMSprop, {"lr": 0.02}, np.float64)):
         np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=1e-11, atol=1e-12)
     again = RMSprop([p.detach() for p in params[0::2]], lr=1.0)
     with pytest.raises(nn.ShapeError, match="groups"):
@@ -186,25 +268,29 @@ def test_a_new_rule_needs_a_definition_a_record_and_a_class(torch):
 
 # ---- the class is the record ---------------------------------------------------------------------
 @per_rule
-def test_the_signature_is_the_records_and_pytorchs(torch, optimizer):
+def test_the_signature_is_the_records(optimizer):
     # accepted for PyTorch's sake, and no part of the rule
-    neutral = {"params", "amsgrad", "foreach", "fused", "capturable", "differentiable",
-               "decoupled_weight_decay"}
+    neutral = {"params", "foreach", "fused", "capturable", "differentiable"}
     ours = {name: p.default for name, p in inspect.signature(optimizer).parameters.items() if name not in neutral}
     assert ours == optimizer.rule.defaults and list(ours) == list(optimizer.rule.settings)
-    theirs = inspect.signature(getattr(torch.optim, optimizer.__name__)).parameters
-    positional = [name for name, p in theirs.items() if p.kind is p.POSITIONAL_OR_KEYWORD and name != "params"]
-    assert {name: theirs[name].default for name in ours} == ours
-    before = [name for name in ours if name in positional]          # the others come by name
-    assert positional[:len(before)] == before and list(ours)[:len(before)] == before
 
 
-@per_rule
+@per_rule_of_pytorch
+def test_the_signature_is_pytorchs(torch, optimizer):
+    ours, theirs = (inspect.signature(c).parameters for c in (optimizer, getattr(torch.optim, optimizer.__name__)))
+    assert {name: (p.kind, p.default) for name, p in ours.items()} == {
+        name: (p.kind, p.default) for name, p in theirs.items()}
+    by_place = [name for name, p in ours.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert by_place == list(theirs)[:len(by_place)]
+
+
+@per_rule_of_pytorch
 def test_the_state_dict_has_pytorchs_keys(torch, optimizer):
-    for settings in optimizer.rule.samples.values():
-        p, q = nn.Parameter(np.ones(3)), torch.nn.Parameter(torch.ones(3))
+    shapes = [shape for shape in ((3,), (2, 3)) if optimizer.rule.dimensions in (None, len(shape))]
+    for settings, shape in itertools.product(optimizer.rule.samples.values(), shapes):
+        p, q = nn.Parameter(np.ones(shape)), torch.nn.Parameter(torch.ones(shape))
         opt, topt = optimizer([p], **settings), getattr(torch.optim, optimizer.__name__)([q], **settings)
-        p.grad, q.grad = nn.tensor(np.ones(3)), torch.ones(3)
+        p.grad, q.grad = nn.tensor(np.ones(shape)), torch.ones(shape)
         opt.step()
         topt.step()
         ours, theirs = opt.state_dict(), topt.state_dict()
@@ -212,11 +298,24 @@ def test_the_state_dict_has_pytorchs_keys(torch, optimizer):
         assert {k: set(v) for k, v in ours["state"].items()} == {k: set(v) for k, v in theirs["state"].items()}
         assert set(ours["param_groups"][0]) <= set(theirs["param_groups"][0])
         assert ours["param_groups"][0]["params"] == theirs["param_groups"][0]["params"]
+        again = optimizer([p], lr=0.5)
+        again.load_state_dict(theirs)                   # theirs can be read, and goes on as ours does
+        for one in (opt, again):
+            p.data[...] = 0.5
+            one.step()
+            one.values = p.data.copy()
+        np.testing.assert_allclose(again.values, opt.values, rtol=0 if optimizer is nn.optim.Muon else 1e-6,
+                                   atol=3e-3 if optimizer is nn.optim.Muon else 0)
+
+
+SENSIBLE = {("beta2_decay", -1.0), ("adjust_lr_fn", None)}
 
 
 @per_rule
 def test_every_setting_is_checked(optimizer):
     for name in optimizer.rule.settings:
-        for nonsense in (-1.0, "x", float("nan"), None):
-            with pytest.raises((nn.RangeError, nn.DTypeError), match=name):
-                optimizer([nn.Parameter([1.0])], **{name: nonsense})
+        for nonsense in (-1.0, "x", float("nan"), None, [], (1.0, "x"), (None, None, None)):
+            if any(name == at and nonsense == value for at, value in SENSIBLE):
+                continue
+            with pytest.raises(nn.RangeError, match=name):
+                optimizer([nn.Parameter([[1.0]])], **{name: nonsense})

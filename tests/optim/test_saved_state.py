@@ -23,7 +23,7 @@ def test_state_continues_bit_for_bit(optimizer, sample):
     again = optimizer(trajectory.groups(params, {}, 0.777))
     again.load_state_dict(opt.state_dict())
     for step in range(5, 10):
-        for p, g in zip(params, trajectory.gradients(step, np.float32)):
+        for p, g in zip(params, trajectory.gradients(step, np.float32, optimizer)):
             p.grad = None if g is None else nn.tensor(g)
         again.step()
     assert all(p.data.tobytes() == b.data.tobytes() for p, b in zip(params, whole))
@@ -32,7 +32,7 @@ def test_state_continues_bit_for_bit(optimizer, sample):
 @per_case
 def test_copies_keep_their_state(optimizer, sample):
     settings = optimizer.rule.samples[sample]
-    model = nn.Linear(3, 2)
+    model = nn.Linear(3, 2, bias=optimizer.rule.dimensions is None)
     opt = optimizer(model.parameters(), **settings)
     for copied in (copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))):
         model(nn.ones(4, 3)).sum().backward()
@@ -49,6 +49,9 @@ def test_copies_keep_their_state(optimizer, sample):
 
 @per_case
 def test_a_state_of_pytorch_is_taken(torch, optimizer, sample):
+    if not hasattr(torch.optim, optimizer.__name__):
+        assert optimizer is nn.optim.Lion
+        return
     settings = optimizer.rule.samples[sample]
     start = np.random.default_rng(0).standard_normal((3, 2))
     theirs, ours = torch.nn.Parameter(torch.tensor(start)), nn.Parameter(start.copy())
@@ -62,17 +65,21 @@ def test_a_state_of_pytorch_is_taken(torch, optimizer, sample):
     theirs.grad = torch.tensor(start) ** 3
     topt.step()
     opt.step()
-    np.testing.assert_allclose(ours.data, theirs.detach().numpy(), rtol=1e-13)
+    # PyTorch's Muon rounds to bfloat16, and the numbers in its states to float32
+    close = {nn.optim.Muon: 3e-3, nn.optim.NAdam: 1e-7, nn.optim.ASGD: 1e-7}.get(optimizer, 1e-13)
+    np.testing.assert_allclose(ours.data, theirs.detach().numpy(), rtol=close, atol=close if close > 1e-3 else 0)
 
 
 def test_what_pytorch_saved_for_another_rule_is_refused(torch):
     p, q = nn.Parameter(np.ones(2)), torch.nn.Parameter(torch.ones(2))
     with pytest.raises(nn.RangeError, match="amsgrad"):
-        nn.optim.Adam([p]).load_state_dict(torch.optim.Adam([q], amsgrad=True).state_dict())
-    for ours, theirs in ((nn.optim.Adam, torch.optim.AdamW), (nn.optim.AdamW, torch.optim.Adam)):
-        with pytest.raises(nn.RangeError, match="decoupled_weight_decay"):
-            ours([p]).load_state_dict(theirs([q]).state_dict())
+        nn.optim.NAdam([p]).load_state_dict(torch.optim.Adam([q], amsgrad=True).state_dict())
+    with pytest.raises(nn.RangeError, match="decoupled_weight_decay"):
+        nn.optim.AdamW([p]).load_state_dict(torch.optim.Adam([q]).state_dict())
     nn.optim.AdamW([p]).load_state_dict(torch.optim.AdamW([q]).state_dict())
+    adam = nn.optim.Adam([p])
+    adam.load_state_dict(torch.optim.AdamW([q]).state_dict())
+    assert adam.param_groups[0]["decoupled_weight_decay"]
 
 
 def test_after_double_the_state_is_refused_and_can_be_converted():
@@ -95,7 +102,8 @@ def test_after_double_the_state_is_refused_and_can_be_converted():
 def saved(**changes):
     """A state of Adam's for one parameter of shape (3,), with one thing changed."""
     state = {"step": 2, "exp_avg": np.ones(3), "exp_avg_sq": np.ones(3)}
-    group = {"lr": 0.5, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "params": [0]}
+    group = {"lr": 0.5, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False,
+             "decoupled_weight_decay": False, "params": [0]}
     for key, value in changes.items():
         (group if key in group else state)[key] = value
     return {"state": {0: state}, "param_groups": [group]}
