@@ -59,7 +59,7 @@ class Adadelta(Optimizer):
     >>> p = nn.Parameter([1.0, -2.0])
     >>> optimizer = nn.optim.Adadelta([p], lr=100.0)
     >>> (p * p).sum().backward(); optimizer.step(); p
-    parameter([ 0.68377244, -1.6837723 ], requires_grad=True)
+    parameter([ 0.6838, -1.6838], requires_grad=True)
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6,

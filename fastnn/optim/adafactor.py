@@ -72,6 +72,7 @@ class Adafactor(Optimizer):
     >>> p = nn.Parameter([[1.0, -2.0]])
     >>> optimizer = nn.optim.Adafactor([p], lr=0.1)
     >>> (p * p).sum().backward(); optimizer.step(); p
+    parameter([[ 0.8419, -1.8419]], requires_grad=True)
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-2, beta2_decay: float = -0.8,

@@ -64,7 +64,7 @@ class ASGD(Optimizer):
     >>> p = nn.Parameter([1.0, -2.0])
     >>> optimizer = nn.optim.ASGD([p], lr=0.25, lambd=0.0)
     >>> (p * p).sum().backward(); optimizer.step(); p
-    parameter([ 0.5, -1. ], requires_grad=True)
+    parameter([ 0.5, -1.0], requires_grad=True)
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-2, lambd: float = 1e-4, alpha: float = 0.75,

@@ -28,7 +28,7 @@ class Muon(Optimizer):
 
     .. math:: Y \leftarrow a Y + (b A + c A^2) Y, \qquad A = Y Y^T
 
-    after which all singular values are between about 0.7 and 1.2.
+    after which all singular values that were not tiny are between about 0.7 and 1.2.
 
     Parameters
     ----------
@@ -73,7 +73,9 @@ class Muon(Optimizer):
     >>> import fastnn as nn
     >>> p = nn.Parameter([[3.0, 0.0], [0.0, 1.0]])
     >>> optimizer = nn.optim.Muon([p], lr=1.0, weight_decay=0.0)
-    >>> (p * p).sum().backward(); optimizer.step(); p.round(1)
+    >>> (p * p).sum().backward(); optimizer.step(); p
+    parameter([[ 2.2470,  0.0000],
+            [ 0.0000, -0.1337]], requires_grad=True)
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, weight_decay: float = 0.1, momentum: float = 0.95,

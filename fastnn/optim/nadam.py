@@ -72,7 +72,7 @@ class NAdam(Optimizer):
     >>> p = nn.Parameter([1.0, -2.0])
     >>> optimizer = nn.optim.NAdam([p], lr=0.1)
     >>> (p * p).sum().backward(); optimizer.step(); p
-    parameter([ 0.88..., -1.88...], requires_grad=True)
+    parameter([ 0.8944, -1.8944], requires_grad=True)
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 2e-3, betas: tuple[float, float] = (0.9, 0.999),

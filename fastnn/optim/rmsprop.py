@@ -67,9 +67,9 @@ class RMSprop(Optimizer):
     --------
     >>> import fastnn as nn
     >>> p = nn.Parameter([1.0, -2.0])
-    >>> optimizer = nn.optim.RMSprop([p], lr=0.1)
+    >>> optimizer = nn.optim.RMSprop([p], lr=0.05)
     >>> (p * p).sum().backward(); optimizer.step(); p
-    parameter([ 0., -1.], requires_grad=True)
+    parameter([ 0.5, -1.5], requires_grad=True)
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
