@@ -317,5 +317,5 @@ def test_every_setting_is_checked(optimizer):
         for nonsense in (-1.0, "x", float("nan"), None, [], (1.0, "x"), (None, None, None)):
             if any(name == at and nonsense == value for at, value in SENSIBLE):
                 continue
-            with pytest.raises(nn.RangeError, match=name):
+            with pytest.raises((nn.RangeError, nn.DTypeError), match=name):
                 optimizer([nn.Parameter([[1.0]])], **{name: nonsense})
