@@ -6,7 +6,7 @@ from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from libc.math cimport pow, sqrt
 
 cdef extern from "fastnn.h" nogil:
-    enum: FNN_OPTIM_BLOCK
+    enum: FNN_OPTIM_BLOCK, FNN_OPTIM_STATES
     ctypedef struct fnn_step:
         void **p
         void **state[3]
@@ -245,12 +245,15 @@ ctypedef void (*rule_fn)(const fnn_step *step) noexcept nogil
 cdef class Step:
     """What a rule's kernel is called with: its arrays, and its settings (csrc/optim/optim.h).
 
-    A state that the rule does not use under these settings is None, and the kernel gets NULL.
+    A state that the rule does not use under these settings is None, and the kernel gets NULL: only
+    those from number `needed` on.
     """
     cdef ArrayTable table
     cdef fnn_step step
 
-    def __cinit__(self, params, tuple states, grads):
+    def __cinit__(self, params, tuple states, grads, Py_ssize_t needed=FNN_OPTIM_STATES):
+        if None in states[:needed]:
+            raise ValueError("a state is missing")
         cdef tuple used = tuple([state for state in states if state is not None])
         cdef ArrayTable t = ArrayTable((params, *used, grads), 1 + len(used))
         cdef Py_ssize_t k, c = 1
@@ -274,8 +277,8 @@ cdef class Step:
         run_again(others)
 
 
-def sgd_step(params, grads, list momenta not None, fresh, double lr, double momentum, double dampening,
-             double weight_decay, bint nesterov) -> None:
+def sgd_step(params, grads, momenta, fresh, double lr, double momentum, double dampening, double weight_decay,
+             bint nesterov) -> None:
     """Change params and momenta in place; `fresh`: list of bool, which momenta hold nothing yet.
     With momentum 0 there are none: `momenta` is not read.
     """
@@ -286,12 +289,12 @@ def sgd_step(params, grads, list momenta not None, fresh, double lr, double mome
     s.run(fnn_sgd_step)
 
 
-def adam_step(params, grads, list ms not None, list vs not None, tops, steps, double lr, double beta1, double beta2,
-              double eps, double weight_decay, bint decoupled) -> None:
+def adam_step(params, grads, ms, vs, tops, steps, double lr, double beta1, double beta2, double eps,
+              double weight_decay, bint decoupled) -> None:
     """Change params, ms, vs and tops in place; `tops`: None without AMSGrad; `steps`: list of the
     number of each parameter's step, from 1, which decides its bias corrections.
     """
-    cdef Step s = Step(params, (ms, vs, tops), grads)
+    cdef Step s = Step(params, (ms, vs, tops), grads, 2)
     cdef double *scale_m = s.table.number(0, steps)
     cdef double *scale_v = s.table.number(1, steps)
     cdef double step, before = -1
@@ -309,8 +312,8 @@ def adam_step(params, grads, list ms not None, list vs not None, tops, steps, do
     s.run(fnn_adam_step)
 
 
-def nadam_step(params, grads, list ms not None, list vs not None, of_g, of_m, scale_v, double lr, double beta1,
-               double beta2, double eps, double weight_decay, bint decoupled) -> None:
+def nadam_step(params, grads, ms, vs, of_g, of_m, scale_v, double lr, double beta1, double beta2, double eps,
+               double weight_decay, bint decoupled) -> None:
     """Change params, ms and vs in place; of_g, of_m, scale_v: lists of each parameter's factors."""
     cdef Step s = Step(params, (ms, vs), grads)
     s.number(0, of_g)
@@ -321,8 +324,8 @@ def nadam_step(params, grads, list ms not None, list vs not None, of_g, of_m, sc
     s.run(fnn_nadam_step)
 
 
-def radam_step(params, grads, list ms not None, list vs not None, rates, adaptive, double lr, double beta1,
-               double beta2, double eps, double weight_decay, bint decoupled) -> None:
+def radam_step(params, grads, ms, vs, rates, adaptive, double lr, double beta1, double beta2, double eps,
+               double weight_decay, bint decoupled) -> None:
     """Change params, ms and vs in place; rates, adaptive: lists with a number for each parameter."""
     cdef Step s = Step(params, (ms, vs), grads)
     s.number(0, rates)
@@ -332,8 +335,7 @@ def radam_step(params, grads, list ms not None, list vs not None, rates, adaptiv
     s.run(fnn_radam_step)
 
 
-def adamax_step(params, grads, list ms not None, list us not None, rates, double beta1, double beta2, double eps,
-                double weight_decay) -> None:
+def adamax_step(params, grads, ms, us, rates, double beta1, double beta2, double eps, double weight_decay) -> None:
     """Change params, ms and us in place; rates: list of each parameter's learning rate."""
     cdef Step s = Step(params, (ms, us), grads)
     s.number(0, rates)
@@ -341,7 +343,7 @@ def adamax_step(params, grads, list ms not None, list us not None, rates, double
     s.run(fnn_adamax_step)
 
 
-def adagrad_step(params, grads, list sums not None, rates, double eps, double weight_decay) -> None:
+def adagrad_step(params, grads, sums, rates, double eps, double weight_decay) -> None:
     """Change params and sums in place; rates: list of each parameter's learning rate."""
     cdef Step s = Step(params, (sums,), grads)
     s.number(0, rates)
@@ -349,34 +351,32 @@ def adagrad_step(params, grads, list sums not None, rates, double eps, double we
     s.run(fnn_adagrad_step)
 
 
-def adadelta_step(params, grads, list squares not None, list deltas not None, double lr, double rho, double eps,
-                  double weight_decay) -> None:
+def adadelta_step(params, grads, squares, deltas, double lr, double rho, double eps, double weight_decay) -> None:
     """Change params, squares and deltas in place."""
     cdef Step s = Step(params, (squares, deltas), grads)
     s.step.lr, s.step.alpha, s.step.eps, s.step.weight_decay = lr, rho, eps, weight_decay
     s.run(fnn_adadelta_step)
 
 
-def rmsprop_step(params, grads, list squares not None, means, momenta, double lr, double alpha, double eps,
-                 double weight_decay, double momentum) -> None:
+def rmsprop_step(params, grads, squares, means, momenta, double lr, double alpha, double eps, double weight_decay,
+                 double momentum) -> None:
     """Change params, squares, means and momenta in place; means is None if the squares are not
     centred, momenta where there is no momentum.
     """
-    cdef Step s = Step(params, (squares, means, momenta), grads)
+    cdef Step s = Step(params, (squares, means, momenta), grads, 1)
     s.step.lr, s.step.alpha, s.step.eps, s.step.weight_decay = lr, alpha, eps, weight_decay
     s.step.momentum, s.step.centered = momentum if momenta is not None else 0, means is not None
     s.run(fnn_rmsprop_step)
 
 
-def rprop_step(params, grads, list befores not None, list sizes not None, double etaminus, double etaplus, double least,
-               double most) -> None:
+def rprop_step(params, grads, befores, sizes, double etaminus, double etaplus, double least, double most) -> None:
     """Change params, befores and sizes in place."""
     cdef Step s = Step(params, (befores, sizes), grads)
     s.step.beta1, s.step.beta2, s.step.least, s.step.most = etaminus, etaplus, least, most
     s.run(fnn_rprop_step)
 
 
-def asgd_step(params, grads, list averages not None, etas, mus, double lambd, double weight_decay) -> None:
+def asgd_step(params, grads, averages, etas, mus, double lambd, double weight_decay) -> None:
     """Change params and averages in place; etas, mus: lists with a number for each parameter."""
     cdef Step s = Step(params, (averages,), grads)
     s.number(0, etas)
@@ -385,7 +385,7 @@ def asgd_step(params, grads, list averages not None, etas, mus, double lambd, do
     s.run(fnn_asgd_step)
 
 
-def lion_step(params, grads, list ms not None, double lr, double beta1, double beta2, double weight_decay) -> None:
+def lion_step(params, grads, ms, double lr, double beta1, double beta2, double weight_decay) -> None:
     """Change params and ms in place."""
     cdef Step s = Step(params, (ms,), grads)
     s.step.lr, s.step.beta1, s.step.beta2, s.step.weight_decay, s.step.decoupled = lr, beta1, beta2, weight_decay, True

@@ -84,7 +84,7 @@ def adamax_kernel(p: list[np.ndarray], g: list[np.ndarray], m: list[np.ndarray],
 
 
 register(Adamax, Rule(
-    formula="m = mean of g, u = largest |g|;  p -= lr m / u",
+    formula="m = mean of g, u = largest abs(g);  p -= lr m / u",
     definition=reference.adamax_step, kernel=adamax_kernel,
     state=(State("exp_avg"), State("exp_inf", least=0.0)), counts_steps=True,
     settings={"lr": at_least_zero(2e-3), "betas": betas(), "eps": at_least_zero(1e-8),

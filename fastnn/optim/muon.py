@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,7 @@ def _orthogonalised(x: np.ndarray, coefficients: tuple[float, float, float], eps
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and abs(value) < 1e9
+    return isinstance(value, Real) and not isinstance(value, bool) and bool(abs(value) < 1e9)
 
 
 register(Muon, Rule(
@@ -128,7 +129,7 @@ register(Muon, Rule(
               "ns_coefficients": Setting((3.4445, -4.775, 2.0315), lambda value: isinstance(value, (tuple, list))
                                          and len(value) == 3 and all(map(_is_number, value)), "three numbers"),
               "eps": at_least_zero(1e-7),
-              "ns_steps": Setting(5, lambda value: isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+              "ns_steps": Setting(5, lambda value: isinstance(value, Integral) and not isinstance(value, bool)
                                   and 0 <= value < 100, "a whole number from 0 to 99"),
               "adjust_lr_fn": Setting(None, lambda value: value is None or value in ("original", "match_rms_adamw"),
                                       'None, "original" or "match_rms_adamw"')},

@@ -147,8 +147,8 @@ class State:
 
     def in_range(self, value: Any) -> bool:
         """Whether all numbers of it can be there; NaN can."""
-        return not (self.least is not None and np.less(value, self.least).any()
-                    or self.most is not None and np.greater(value, self.most).any())
+        return not ((self.least is not None and np.less(value, self.least).any())
+                    or (self.most is not None and np.greater(value, self.most).any()))
 
     @property
     def range(self) -> str:

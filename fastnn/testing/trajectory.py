@@ -152,7 +152,7 @@ def within(what: str, got: np.ndarray, want: np.ndarray, allowed: np.ndarray, dt
 def allowance(largest: np.ndarray | float, path: np.ndarray | float, dtype: Any, steps: int) -> np.ndarray:
     """The bound at the head of this file, element by element."""
     unit = float(np.finfo(dtype).eps) / 2
-    return 2 * steps * unit * (largest + path) + float(np.finfo(dtype).tiny)
+    return 2 * steps * unit * (np.asarray(largest) + path) + float(np.finfo(dtype).tiny)
 
 
 def trajectory_is_the_definition(optimizer: Any, settings: Mapping[str, Any], dtype: Any, *,

@@ -198,7 +198,7 @@ def test_a_state_of_another_shape_than_the_parameters_is_held_to_its_own():
 
 def test_an_optimiser_of_matrices_says_so():
     for shape in ((), (3,), (2, 2, 2)):
-        with pytest.raises(nn.ShapeError, match="Muon: .*2 dimensions.*AdamW"):
+        with pytest.raises(nn.ShapeError, match=r"Muon: .*2 dimensions.*AdamW"):
             nn.optim.Muon([nn.Parameter(np.ones((2, 2))), nn.Parameter(np.ones(shape))])
 
 

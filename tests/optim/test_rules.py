@@ -233,10 +233,12 @@ def test_a_wrong_record_is_found():
     for right, mistake in ((nn.optim.AdamW, {"fixed": {"decoupled_weight_decay": False}}),
                            (nn.optim.Adam, {"state": (v, m, top)})):
         # the definition is taken by another record: as if the record's author had erred
+        other = replace(right.rule, **mistake)
+
         class Wrong(right):
             rule = right.rule
 
-            def step(self, closure=None, other=replace(right.rule, **mistake)):
+            def step(self, closure=None, other=other):
                 self.rule = other
                 return super().step(closure)
         with pytest.raises(AssertionError):
