@@ -72,8 +72,7 @@ OF_PYTORCH = {
     "is_sparse is_quantized to_sparse to_dense": "All tensors are dense.",
     "apply_ map_": "Use nn.tensor(np.vectorize(f)(x.numpy())), or a function of nn.",
     "channels_last contiguous_format preserve_format": "Images are (N, C, H, W): leave it out.",
-    "ASGD Adadelta Adafactor Adagrad Adamax LBFGS Muon NAdam RAdam RMSprop Rprop SparseAdam":
-        "There are nn.optim.Adam, AdamW and SGD; fastnn/optim/rule.py shows how one is written.",
+    "LBFGS SparseAdam": "nn.optim has fourteen others; fastnn/optim/rule.py shows how one is written.",
     "ChainedScheduler ConstantLR CosineAnnealingWarmRestarts CyclicLR ExponentialLR LambdaLR LinearLR MultiStepLR "
     "MultiplicativeLR OneCycleLR PolynomialLR ReduceLROnPlateau SequentialLR":
         "Set it yourself: optimizer.param_groups[0]['lr'] = lr.",

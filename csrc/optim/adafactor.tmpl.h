@@ -1,7 +1,7 @@
 /* adafactor.tmpl.h -- a step of Adafactor for one parameter.
  *
- * Math       optim.h, above the row. Of the squares of a matrix's gradient only the means of rows and
- *            of columns are kept, so the state of an R x C matrix has R + C numbers and not R C.
+ * Math       optim.h, above the row. Of the squares of a matrix's gradient only the means of rows
+ *            and of columns are kept, so the state of an R x C matrix has R + C numbers, not R C.
  * Layout     p, g [B][R][C]: B matrices; row [B][R], column [B][C]. A vector, R = 0: v [C].
  * Method     Four passes over g: the sums of rows, those of columns, the length of the update, and
  *            the update itself. Sums are in double.
@@ -15,7 +15,7 @@
 #define FNN_ADAFACTOR_ONCE
 enum {
     ADAFACTOR_STRIP = 64,           /* columns summed together; chosen: 4 cache lines of floats */
-    ADAFACTOR_GRAIN = 8192          /* elements in a block of rows, as FNN_OPTIM_BLOCK */
+    ADAFACTOR_GRAIN = 8192          /* elements in a block of rows; chosen: FNN_OPTIM_BLOCK */
 };
 #endif
 

@@ -1,8 +1,10 @@
 /* optim.h -- one step of an optimiser over all parameters: the rows of kernels.h for optim.c; no
  * guard.
  *
- * Names      fnn_sgd_step, fnn_adam_step, fnn_square_sum, ...: FN(sgd_step) and so on, in
- *            optim.tmpl.h; fnn_adafactor_step in adafactor.tmpl.h.
+ * Names      fnn_sgd_step, fnn_adam_step, fnn_nadam_step, fnn_radam_step, fnn_adamax_step,
+ *            fnn_adagrad_step, fnn_adadelta_step, fnn_rmsprop_step, fnn_rprop_step, fnn_asgd_step,
+ *            fnn_lion_step, fnn_square_sum, fnn_scale_all: FN(sgd_step) and so on, in optim.tmpl.h;
+ *            fnn_adafactor_step in adafactor.tmpl.h.
  * Map        optim.tmpl.h        the rules that treat each element alone, and sums over all
  *            adafactor.tmpl.h    the rule that needs the sums of rows and columns
  *            What each computes stands above its row here.
@@ -14,7 +16,7 @@
 #define FNN_OPTIM_ONCE
 enum {
     FNN_OPTIM_BLOCK = 8192,         /* elements; chosen: half of MAP_GRAIN, with twice the arrays */
-    FNN_OPTIM_STATES = 3            /* arrays that a rule keeps for a parameter, at most */
+    FNN_OPTIM_STATES = 3            /* arrays that a rule keeps for a parameter; bound: RMSprop's */
 };
 
 /* A step. Tensor i of `count` has size[i] elements at p[i] (changed), with gradient g[i] and state
@@ -98,8 +100,8 @@ KERNEL(asgd_step, (const fnn_step *step), (step))
  * State m. */
 KERNEL(lion_step, (const fnn_step *step), (step))
 
-/* Adafactor, for one parameter of B matrices [R][C], with state row [B][R] and column [B][C]; or for
- * a vector, B = R = 1, of which row is NULL and column its own:
+/* Adafactor, for one parameter of B matrices [R][C], with state row [B][R] and column [B][C]; or
+ * for a vector, B = R = 1, of which row is NULL and column its own:
  *     row    += fresh (mean of g^2 over the columns - row)
  *     column += fresh (mean of g^2 over the rows - column)
  *     u  = g / sqrt(max(row column / max(mean of row, eps1), eps1^2))

@@ -27,7 +27,7 @@ static fnn_size fnn_owner_of_block(const fnn_size *first, fnn_size count, fnn_si
 }
 #endif
 
-/* ---- all blocks of a step ---------------------------------------------------------------------*/
+/* ---- all blocks of a step -------------------------------------------------------------------- */
 /* A rule over the elements begin ... end - 1 of tensor i */
 typedef void FN(optim_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fnn_size end);
 
@@ -62,7 +62,7 @@ static void FN(optim_run)(const fnn_step *step, FN(optim_rule) *rule)
     fnn_parallel_for(step->block[step->count], 1, FN(optim_block), &args);
 }
 
-/* ---- parts of several rules ------------------------------------------------------------------- */
+/* ---- parts of several rules ------------------------------------------------------------------ */
 /* The factor of p in g': weight decay in the gradient, or not */
 FNN_INLINE REAL FN(optim_decay)(const fnn_step *step) { return step->decoupled ? 0 : (REAL)step->weight_decay; }
 
@@ -77,7 +77,7 @@ FNN_INLINE REAL FN(optim_larger)(REAL a, REAL b) { return b > a || b != b ? b : 
 
 FNN_INLINE REAL FN(optim_sign)(REAL x) { return (REAL)((x > 0) - (x < 0)); }
 
-/* ---- SGD -------------------------------------------------------------------------------------- */
+/* ---- SGD ------------------------------------------------------------------------------------- */
 static void FN(sgd_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fnn_size end)
 {
     REAL *restrict p = step->p[i];
@@ -99,7 +99,7 @@ static void FN(sgd_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fnn_s
     }
 }
 
-/* ---- Adam and its kin ------------------------------------------------------------------------- */
+/* ---- Adam and its kin ------------------------------------------------------------------------ */
 static void FN(adam_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fnn_size end)
 {
     REAL *restrict p = step->p[i], *restrict m = step->state[0][i], *restrict v = step->state[1][i];
@@ -174,7 +174,7 @@ static void FN(adamax_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fn
     }
 }
 
-/* ---- rates by the size of past gradients ------------------------------------------------------ */
+/* ---- rates by the size of past gradients ----------------------------------------------------- */
 static void FN(adagrad_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fnn_size end)
 {
     REAL *restrict p = step->p[i], *restrict sum = step->state[0][i];
@@ -240,7 +240,7 @@ static void FN(rmsprop_rule)(const fnn_step *step, fnn_size i, fnn_size begin, f
         FN(rmsprop_range)(0, 0, step, i, begin, end);
 }
 
-/* ---- by the sign, and averages ---------------------------------------------------------------- */
+/* ---- by the sign, and averages --------------------------------------------------------------- */
 static void FN(rprop_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fnn_size end)
 {
     REAL *restrict p = step->p[i], *restrict before = step->state[0][i], *restrict h = step->state[1][i];
@@ -251,8 +251,7 @@ static void FN(rprop_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fnn
         const REAL agree = g[j] * before[j];
         const REAL slope = agree < 0 ? 0 : g[j];
         REAL size = h[j] * (agree > 0 ? more : agree < 0 ? less : 1);
-        size = size < least ? least : size;
-        size = size > most ? most : size;
+        size = r_min(r_max(size, least), most);
         h[j] = size;
         before[j] = slope;
         p[j] -= size * FN(optim_sign)(slope);
@@ -286,7 +285,7 @@ static void FN(lion_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fnn_
     }
 }
 
-/* ---- the entry points ------------------------------------------------------------------------- */
+/* ---- the entry points ------------------------------------------------------------------------ */
 void FN(sgd_step)(const fnn_step *step) { FN(optim_run)(step, FN(sgd_rule)); }
 void FN(adam_step)(const fnn_step *step) { FN(optim_run)(step, FN(adam_rule)); }
 void FN(nadam_step)(const fnn_step *step) { FN(optim_run)(step, FN(nadam_rule)); }
@@ -299,7 +298,7 @@ void FN(rprop_step)(const fnn_step *step) { FN(optim_run)(step, FN(rprop_rule));
 void FN(asgd_step)(const fnn_step *step) { FN(optim_run)(step, FN(asgd_rule)); }
 void FN(lion_step)(const fnn_step *step) { FN(optim_run)(step, FN(lion_rule)); }
 
-/* ---- sums over all elements ------------------------------------------------------------------- */
+/* ---- sums over all elements ------------------------------------------------------------------ */
 static void FN(square_sum_block)(void *ctx, fnn_size first, fnn_size last)
 {
     const FN(optim_args) *args = ctx;

@@ -289,8 +289,8 @@ def sgd_step(params, grads, momenta, fresh, double lr, double momentum, double d
     s.run(fnn_sgd_step)
 
 
-def adam_step(params, grads, ms, vs, tops, steps, double lr, double beta1, double beta2, double eps,
-              double weight_decay, bint decoupled) -> None:
+def adam_step(params, grads, ms, vs, tops, steps, double beta1, double beta2, double lr, double eps,
+              double weight_decay, bint decoupled_weight_decay) -> None:
     """Change params, ms, vs and tops in place; `tops`: None without AMSGrad; `steps`: list of the
     number of each parameter's step, from 1, which decides its bias corrections.
     """
@@ -308,30 +308,32 @@ def adam_step(params, grads, ms, vs, tops, steps, double lr, double beta1, doubl
         before = step
     s.step.number[0], s.step.number[1] = scale_m, scale_v
     s.step.lr, s.step.beta1, s.step.beta2, s.step.eps = lr, beta1, beta2, eps
-    s.step.weight_decay, s.step.decoupled, s.step.amsgrad = weight_decay, decoupled, tops is not None
+    s.step.weight_decay, s.step.decoupled, s.step.amsgrad = weight_decay, decoupled_weight_decay, tops is not None
     s.run(fnn_adam_step)
 
 
-def nadam_step(params, grads, ms, vs, of_g, of_m, scale_v, double lr, double beta1, double beta2, double eps,
-               double weight_decay, bint decoupled) -> None:
+def nadam_step(params, grads, ms, vs, of_g, of_m, scale_v, double beta1, double beta2, double lr, double eps,
+               double weight_decay, bint decoupled_weight_decay) -> None:
     """Change params, ms and vs in place; of_g, of_m, scale_v: lists of each parameter's factors."""
     cdef Step s = Step(params, (ms, vs), grads)
     s.number(0, of_g)
     s.number(1, of_m)
     s.number(2, scale_v)
     s.step.lr, s.step.beta1, s.step.beta2, s.step.eps = lr, beta1, beta2, eps
-    s.step.weight_decay, s.step.decoupled = weight_decay, decoupled
+    s.step.weight_decay, s.step.decoupled = weight_decay, decoupled_weight_decay
     s.run(fnn_nadam_step)
 
 
-def radam_step(params, grads, ms, vs, rates, adaptive, double lr, double beta1, double beta2, double eps,
-               double weight_decay, bint decoupled) -> None:
-    """Change params, ms and vs in place; rates, adaptive: lists with a number for each parameter."""
+def radam_step(params, grads, ms, vs, rates, adaptive, double beta1, double beta2, double lr, double eps,
+               double weight_decay, bint decoupled_weight_decay) -> None:
+    """Change params, ms and vs in place; rates, adaptive: lists with a number for each
+    parameter.
+    """
     cdef Step s = Step(params, (ms, vs), grads)
     s.number(0, rates)
     s.number(1, adaptive)
     s.step.lr, s.step.beta1, s.step.beta2, s.step.eps = lr, beta1, beta2, eps
-    s.step.weight_decay, s.step.decoupled = weight_decay, decoupled
+    s.step.weight_decay, s.step.decoupled = weight_decay, decoupled_weight_decay
     s.run(fnn_radam_step)
 
 

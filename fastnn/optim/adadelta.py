@@ -17,7 +17,8 @@ __all__ = ["Adadelta"]
 
 
 class Adadelta(Optimizer):
-    r"""Adadelta: the gradient over the root mean square of past gradients, times that of past steps.
+    r"""Adadelta: the gradient over the root mean square of past gradients, times that of past
+    steps.
 
     .. math:: g' = g + \lambda p \qquad v \leftarrow \rho v + (1 - \rho) g'^2 \qquad
         \Delta = \frac{\sqrt{a + \epsilon}}{\sqrt{v + \epsilon}} g'

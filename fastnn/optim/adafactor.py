@@ -18,8 +18,8 @@ __all__ = ["Adafactor"]
 
 
 class Adafactor(Optimizer):
-    r"""Adafactor: the mean square of a matrix's gradient is kept as means of rows and of columns, so
-    the state is much smaller than the parameters.
+    r"""Adafactor: the mean square of a matrix's gradient is kept as means of rows and of columns,
+    so the state is much smaller than the parameters.
 
     .. math::
         r \leftarrow r + t^{\beta} (\overline{g^2}_{row} - r) \qquad
@@ -83,13 +83,14 @@ class Adafactor(Optimizer):
 
 
 def adafactor_kernel(p: list[np.ndarray], g: list[np.ndarray], row: list[Any], column: list[Any],
-                     variance: list[Any], t: list[int], *, lr: float, beta2_decay: float,
-                     eps: tuple[float | None, float], d: float, weight_decay: float) -> None:
+                     variance: list[Any], t: list[int], *, eps: tuple[float | None, float], **settings: float) -> None:
     """The rule for many parameters at once; see Rule.kernel."""
+    lr, keep = settings["lr"], 1 - settings["lr"] * settings["weight_decay"]
     for a, slope, of_rows, of_columns, alone, step in zip(p, g, row, column, variance, t):
-        compiled.adafactor_step(a, slope, of_rows, alone if of_columns is None else of_columns, step**beta2_decay,
-                                min(lr, 1 / math.sqrt(step)), np.finfo(a.dtype).eps if eps[0] is None else eps[0],
-                                eps[1], d, 1 - lr * weight_decay)
+        least = np.finfo(a.dtype).eps if eps[0] is None else eps[0]
+        compiled.adafactor_step(a, slope, of_rows, alone if of_columns is None else of_columns,
+                                step**settings["beta2_decay"], min(lr, 1 / math.sqrt(step)), least, eps[1],
+                                settings["d"], keep)
 
 
 def _of_rows(shape: tuple[int, ...]) -> tuple[int, ...] | None:

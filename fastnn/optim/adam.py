@@ -115,12 +115,9 @@ class AdamW(Adam):
 
 
 def adam_kernel(p: list[np.ndarray], g: list[np.ndarray], m: list[np.ndarray], v: list[np.ndarray], top: list[Any],
-                t: list[int], *, lr: float, betas: tuple[float, float], eps: float, weight_decay: float,
-                amsgrad: bool, decoupled_weight_decay: bool) -> None:
+                t: list[int], *, betas: tuple[float, float], amsgrad: bool, **settings: Any) -> None:
     """The rule for many parameters at once; see Rule.kernel."""
-    beta1, beta2 = betas
-    compiled.adam_step(p, g, m, v, top if amsgrad else None, t, lr, beta1, beta2, eps, weight_decay,
-                       decoupled_weight_decay)
+    compiled.adam_step(p, g, m, v, top if amsgrad else None, t, *betas, **settings)
 
 
 register(Adam, Rule(

@@ -24,7 +24,8 @@ class ASGD(Optimizer):
         g' = g + \lambda p \qquad p \leftarrow (1 - \Lambda \eta_t) p - \eta_t g' \qquad
         a \leftarrow a + \mu_t (p - a)
 
-        \eta_{t+1} = \frac{\eta}{(1 + \Lambda \eta t)^\alpha} \qquad \mu_{t+1} = \frac{1}{\max(1, t - t_0)}
+        \eta_{t+1} = \frac{\eta}{(1 + \Lambda \eta t)^\alpha} \qquad
+        \mu_{t+1} = \frac{1}{\max(1, t - t_0)}
 
     Parameters
     ----------
@@ -76,10 +77,10 @@ class ASGD(Optimizer):
 
 
 def asgd_kernel(p: list[np.ndarray], g: list[np.ndarray], eta: list[float], mu: list[float], ax: list[np.ndarray],
-                t: list[int], *, lr: float, lambd: float, alpha: float, t0: float, weight_decay: float) -> None:
+                t: list[int], *, t0: float, weight_decay: float, **rate: float) -> None:
     """The rule for many parameters at once; see Rule.kernel."""
-    compiled.asgd_step(p, g, ax, eta, mu, lambd, weight_decay)
-    eta[:] = [reference.asgd_rate(lr, lambd, alpha, step) for step in t]
+    compiled.asgd_step(p, g, ax, eta, mu, rate["lambd"], weight_decay)
+    eta[:] = [reference.asgd_rate(t=step, **rate) for step in t]
     mu[:] = [1 / max(1.0, step - t0) for step in t]
 
 

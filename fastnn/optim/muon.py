@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -64,7 +63,8 @@ class Muon(Optimizer):
     ShapeError, DTypeError
         Nothing to optimise, a parameter that is no matrix, or something that is no parameter.
 
-    Cost: ns_steps (4 R^2 C + 2 R^3) flop for R <= C, and memory for one more copy of the parameters.
+    Cost: ns_steps (4 R^2 C + 2 R^3) flop for R <= C, and memory for one more copy of the
+    parameters.
 
     Jordan et al. (2024), "Muon: an optimizer for hidden layers in neural networks". Liu et al.
     (2025), "Muon is scalable for LLM training".
@@ -88,26 +88,26 @@ class Muon(Optimizer):
 
 
 def muon_kernel(p: list[np.ndarray], g: list[np.ndarray], m: list[np.ndarray], *, lr: float, weight_decay: float,
-                momentum: float, nesterov: bool, ns_coefficients: tuple[float, float, float], eps: float,
-                ns_steps: int, adjust_lr_fn: str | None) -> None:
+                momentum: float, nesterov: bool, adjust_lr_fn: str | None, **polynomial: Any) -> None:
     """The rule for many parameters at once, with our own matrix products; see Rule.kernel."""
     with np.errstate(all="ignore"):                 # infinities and NaN are no mistakes
         for a, slope, mean in zip(p, g, m):
             mean *= momentum
             mean += (1 - momentum) * slope
             x = (1 - momentum) * slope + momentum * mean if nesterov else mean
-            x = _orthogonalised(x, ns_coefficients, eps, ns_steps)
+            x = _orthogonalised(x, **polynomial)
             a *= 1 - lr * weight_decay
             a -= (lr * reference.muon_scale(a.shape, adjust_lr_fn)) * x
 
 
-def _orthogonalised(x: np.ndarray, coefficients: tuple[float, float, float], eps: float, steps: int) -> np.ndarray:
+def _orthogonalised(x: np.ndarray, ns_coefficients: tuple[float, float, float], eps: float,
+                    ns_steps: int) -> np.ndarray:
     """See fastnn/reference/optim.py."""
-    a, b, c = coefficients
+    a, b, c = ns_coefficients
     tall = x.shape[0] > x.shape[1]
     x = np.ascontiguousarray(x.T if tall else x)
     x = x / x.dtype.type(max(compiled.square_sum([x])**0.5, eps))
-    for _ in range(steps):
+    for _ in range(ns_steps):
         gram = compiled.matmul_forward(x, x.T)[0]
         mix = compiled.matmul_forward(gram, gram)[0]
         mix *= c
@@ -117,7 +117,7 @@ def _orthogonalised(x: np.ndarray, coefficients: tuple[float, float, float], eps
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and bool(abs(value) < 1e9)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9
 
 
 register(Muon, Rule(
@@ -129,7 +129,7 @@ register(Muon, Rule(
               "ns_coefficients": Setting((3.4445, -4.775, 2.0315), lambda value: isinstance(value, (tuple, list))
                                          and len(value) == 3 and all(map(_is_number, value)), "three numbers"),
               "eps": at_least_zero(1e-7),
-              "ns_steps": Setting(5, lambda value: isinstance(value, Integral) and not isinstance(value, bool)
+              "ns_steps": Setting(5, lambda value: isinstance(value, int) and not isinstance(value, bool)
                                   and 0 <= value < 100, "a whole number from 0 to 99"),
               "adjust_lr_fn": Setting(None, lambda value: value is None or value in ("original", "match_rms_adamw"),
                                       'None, "original" or "match_rms_adamw"')},

@@ -86,16 +86,15 @@ class NAdam(Optimizer):
 
 
 def nadam_kernel(p: list[np.ndarray], g: list[np.ndarray], mu_product: list[float], m: list[np.ndarray],
-                 v: list[np.ndarray], t: list[int], *, lr: float, betas: tuple[float, float], eps: float,
-                 weight_decay: float, momentum_decay: float, decoupled_weight_decay: bool) -> None:
+                 v: list[np.ndarray], t: list[int], *, lr: float, betas: tuple[float, float], momentum_decay: float,
+                 **settings: Any) -> None:
     """The rule for many parameters at once; see Rule.kernel."""
     beta1, beta2 = betas
     mu, mu_next = ([beta1 * (1 - 0.96**((step + k) * momentum_decay) / 2) for step in t] for k in (0, 1))
     mu_product[:] = [product * mu_t for product, mu_t in zip(mu_product, mu)]
     compiled.nadam_step(p, g, m, v, [lr * (1 - mu_t) / (1 - product) for mu_t, product in zip(mu, mu_product)],
                         [lr * ahead / (1 - product * ahead) for ahead, product in zip(mu_next, mu_product)],
-                        [1 / math.sqrt(1 - beta2**step) for step in t], lr, beta1, beta2, eps, weight_decay,
-                        decoupled_weight_decay)
+                        [1 / math.sqrt(1 - beta2**step) for step in t], beta1, beta2, lr=lr, **settings)
 
 
 register(NAdam, Rule(

@@ -23,10 +23,12 @@ class RAdam(Optimizer):
     .. math::
         \rho_\infty = \frac{2}{1 - \beta_2} - 1 \qquad
         \rho_t = \rho_\infty - \frac{2 t \beta_2^t}{1 - \beta_2^t} \qquad
-        r_t = \sqrt{\frac{(\rho_t - 4)(\rho_t - 2) \rho_\infty}{(\rho_\infty - 4)(\rho_\infty - 2) \rho_t}}
+        r_t = \sqrt{\frac{(\rho_t - 4)(\rho_t - 2) \rho_\infty}
+            {(\rho_\infty - 4)(\rho_\infty - 2) \rho_t}}
 
         p \leftarrow p - \eta \frac{m}{1 - \beta_1^t} \cdot
-            \begin{cases} r_t \sqrt{1 - \beta_2^t} / (\sqrt{v} + \epsilon) & \rho_t > 5 \\ 1 \end{cases}
+            \begin{cases} r_t \sqrt{1 - \beta_2^t} / (\sqrt{v} + \epsilon) & \rho_t > 5 \\
+            1 & \text{else} \end{cases}
 
     m and v are Adam's running means of g' and g'^2; t is the number of the step, from 1.
 
@@ -82,14 +84,13 @@ class RAdam(Optimizer):
 
 
 def radam_kernel(p: list[np.ndarray], g: list[np.ndarray], m: list[np.ndarray], v: list[np.ndarray], t: list[int], *,
-                 lr: float, betas: tuple[float, float], eps: float, weight_decay: float,
-                 decoupled_weight_decay: bool) -> None:
+                 lr: float, betas: tuple[float, float], **settings: Any) -> None:
     """The rule for many parameters at once; see Rule.kernel."""
     beta1, beta2 = betas
     trusts = [reference.radam_trust(step, beta2) for step in t]
     rates = [lr / (1 - beta1**step) * (trust * math.sqrt(1 - beta2**step) if trust else 1)
              for step, trust in zip(t, trusts)]
-    compiled.radam_step(p, g, m, v, rates, trusts, lr, beta1, beta2, eps, weight_decay, decoupled_weight_decay)
+    compiled.radam_step(p, g, m, v, rates, trusts, beta1, beta2, lr=lr, **settings)
 
 
 register(RAdam, Rule(

@@ -48,8 +48,8 @@ class RMSprop(Optimizer):
     State: "step"; "square_avg", v; with `centered` "grad_avg", w; with momentum "momentum_buffer",
     m; all of the parameter's shape.
 
-    Rounding can make v - w^2 negative; it counts as 0, where PyTorch's step is NaN. The lecture that
-    brought RMSprop up has no epsilon, and notes often write sqrt(v + epsilon).
+    Rounding can make v - w^2 negative; it counts as 0, where PyTorch's step is NaN. The lecture
+    that brought RMSprop up has no epsilon, and notes often write sqrt(v + epsilon).
 
     Raises
     ------
@@ -81,11 +81,9 @@ class RMSprop(Optimizer):
 
 
 def rmsprop_kernel(p: list[np.ndarray], g: list[np.ndarray], v: list[np.ndarray], w: list[Any], m: list[Any],
-                   t: list[int], *, lr: float, alpha: float, eps: float, weight_decay: float, momentum: float,
-                   centered: bool) -> None:
+                   t: list[int], *, momentum: float, centered: bool, **settings: float) -> None:
     """The rule for many parameters at once; see Rule.kernel."""
-    compiled.rmsprop_step(p, g, v, w if centered else None, m if momentum else None, lr, alpha, eps, weight_decay,
-                          momentum)
+    compiled.rmsprop_step(p, g, v, w if centered else None, m if momentum else None, momentum=momentum, **settings)
 
 
 register(RMSprop, Rule(

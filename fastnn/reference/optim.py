@@ -78,8 +78,8 @@ def nadam_step(p, g, mu_product, m, v, t, *, lr, betas, eps, weight_decay, momen
 
 
 def radam_step(p, g, m, v, t, *, lr, betas, eps, weight_decay, decoupled_weight_decay):
-    """m and v as Adam's; while v is the mean of too few squares to be trusted, the step does without
-    it.
+    """m and v as Adam's; while v is the mean of too few squares to be trusted, the step does
+    without it.
     """
     beta1, beta2 = betas
     p, g = decayed(p, g, lr, weight_decay, decoupled_weight_decay)
@@ -177,8 +177,8 @@ def rms(a):
 
 # ---- by the sign ---------------------------------------------------------------------------------
 def rprop_step(p, g, before, size, t, *, lr, etas, step_sizes):
-    """size is the length of each element's step, `before` the last gradient: where the sign changed,
-    a minimum was passed, and the element waits for the next gradient.
+    """size is the length of each element's step, `before` the last gradient: where the sign
+    changed, a minimum was passed, and the element waits for the next gradient.
     """
     etaminus, etaplus = etas
     agree = before * g
@@ -200,25 +200,25 @@ def sign(a):
 
 
 # ---- by matrix products --------------------------------------------------------------------------
-def muon_step(p, g, m, *, lr, weight_decay, momentum, nesterov, ns_coefficients, eps, ns_steps, adjust_lr_fn):
+def muon_step(p, g, m, *, lr, weight_decay, momentum, nesterov, adjust_lr_fn, **polynomial):
     """m is a running mean of g; the step is the nearest matrix to it whose singular values are all
     about 1.
     """
     m = momentum * m + (1 - momentum) * g
-    update = orthogonalised((1 - momentum) * g + momentum * m if nesterov else m, ns_coefficients, eps, ns_steps)
+    update = orthogonalised((1 - momentum) * g + momentum * m if nesterov else m, **polynomial)
     return p - lr * weight_decay * p - lr * muon_scale(p.shape, adjust_lr_fn) * update, m
 
 
-def orthogonalised(x, coefficients, eps, steps):
+def orthogonalised(x, ns_coefficients, eps, ns_steps):
     """A matrix with the singular vectors of x, by Newton and Schulz: each step maps every singular
     value s to a s + b s^3 + c s^5, which drives them towards 1.
     """
-    a, b, c = coefficients
+    a, b, c = ns_coefficients
     tall = x.shape[0] > x.shape[1]
     if tall:
         x = x.T
     x = x / max(math.sqrt(float(np.square(x, dtype=np.float64).sum())), eps)
-    for _ in range(steps):
+    for _ in range(ns_steps):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
     return x.T if tall else x

@@ -21,7 +21,7 @@ def sgd(p, g, m, v):
 
 
 def adam(p, g, m, v):
-    compiled.adam_step(p, g, m, v, None, [1] * len(p), 0.1, 0.9, 0.999, 1e-8, 0.0, False)
+    compiled.adam_step(p, g, m, v, None, [1] * len(p), 0.9, 0.999, 0.1, 1e-8, 0.0, False)
 
 
 def square_sum(p, g, m, v):
@@ -112,7 +112,7 @@ def test_sums_and_factors_take_one_dtype(call, what, fields):
 
 def test_nothing_at_all(fields):
     compiled.sgd_step([], [], [], [], 0.1, 0.9, 0.0, 0.0, False)
-    compiled.adam_step([], [], [], [], None, [], 0.1, 0.9, 0.999, 1e-8, 0.0, False)
+    compiled.adam_step([], [], [], [], None, [], 0.9, 0.999, 0.1, 1e-8, 0.0, False)
     assert compiled.square_sum([]) == 0
     compiled.scale_all([], 2.0)
     for junk in (None, 1, "a", [1], [None], (np.ones(2),)):

@@ -301,7 +301,7 @@ def test_the_state_dict_has_pytorchs_keys(torch, optimizer):
         assert set(ours["param_groups"][0]) <= set(theirs["param_groups"][0])
         assert ours["param_groups"][0]["params"] == theirs["param_groups"][0]["params"]
         again = optimizer([p], lr=0.5)
-        again.load_state_dict(theirs)                   # theirs can be read, and goes on as ours does
+        again.load_state_dict(theirs)               # theirs can be read, and goes on as ours does
         for one in (opt, again):
             p.data[...] = 0.5
             one.step()
