@@ -17,7 +17,7 @@ import numpy as np
 from .. import random
 from ..autograd import no_grad
 from ..errors import DTypeError, FastnnError, RangeError, ShapeError
-from ..guard import named
+from ..guard import guard_methods, named
 from ..tensor import Tensor, wrapped
 from .modes import evaluating
 from .module import Module
@@ -346,3 +346,7 @@ def _shapes(input_shapes: tuple[Any, ...]) -> list[tuple[int, ...]]:
         raise ShapeError(who="summary", expected="the shape of each input, without the batch axis, like (1, 28, 28)",
                          got=", ".join(map(repr, input_shapes)) or "none")
     return shapes
+
+
+guard_methods(Summary, "__init__")
+guard_methods(SummaryRow, "__init__")

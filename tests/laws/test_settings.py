@@ -119,7 +119,7 @@ def test_sizes_and_dimensions_in_a_list(torch):
 
 @pytest.mark.parametrize("what", [
     nn.layers.LoadReport, nn.layers.RemovableHandle, nn.models.resnet18, nn.training.Clipping, nn.training.History,
-    nn.training.Checkpoint, nn.training.Schedule, nn.training.Progress, nn.training.Patience])
+    nn.training.Checkpoint, nn.training.Schedule, nn.training.Progress, nn.training.Patience, nn.Summary])
 def test_wrong_lists_of_arguments(what):
     """Of what is neither a function of tensors nor a layer."""
     for args, kwargs in (((None,) * 30, {}), ((), {"nonsense": 1})):
