@@ -118,7 +118,7 @@ def named(function: AnyFunction) -> AnyFunction:
 def need_defaults(who: str, hint: str, **options: tuple[Any, Any]) -> None:
     """Arguments of PyTorch's that fastnn accepts at their defaults: name=(value, default)."""
     for name, (value, default) in options.items():
-        if value is not default and value != default:
+        if value is not default and not (isinstance(value, (bool, int, float, str)) and value == default):
             raise RangeError(who=who, expected=f"{name}={default!r}", got=repr(value), hint=hint)
 
 

@@ -6,8 +6,6 @@ is written in Python, so that a function added later is held without being named
 
 import inspect
 
-import pytest
-
 import fastnn as nn
 
 # Name of an argument that is not taken -> why.
@@ -101,8 +99,7 @@ def lacking(where, name, ours, theirs):
     return {n for n in theirs - there if not n.startswith("_")}
 
 
-def test_every_name_of_pytorchs_is_taken():
-    torch = pytest.importorskip("torch")
+def test_every_name_of_pytorchs_is_taken(torch):
     seen, wrong = 0, []
     for where, name, ours, theirs in pairs(torch):
         kinds = {p.kind for p in parameters(ours)}

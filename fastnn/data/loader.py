@@ -287,7 +287,7 @@ def refuse_both(**given: tuple[Any, Any]) -> None:
     if value is default:
         return
     for name, (other, unset) in others:
-        if other is not unset and other != unset:
+        if other is not unset and not (isinstance(other, (bool, int)) and other == unset):
             raise RangeError(f"{first} and {name} exclude one another", who="DataLoader",
                              got=f"{first}={described(value)} and {name}={described(other)}")
 

@@ -88,7 +88,8 @@ def to(input: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blo
     if new == input.dtype:
         return clone(input) if copy else input if isinstance(input, Tensor) else tensor(input)
     if new.kind != "f":
-        return wrapped(input.data.astype(new))
+        with np.errstate(invalid="ignore"):         # NaN as an integer is anything
+            return wrapped(input.data.astype(new))
     return apply(TO, input, dtype=new)
 
 

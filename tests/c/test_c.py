@@ -80,6 +80,6 @@ def test_every_kernel_has_a_case_in_the_self_test():
     rows = {name for header in (ROOT / "csrc").rglob("*.h")
             for name in re.findall(r"^KERNEL\((\w+)", header.read_text(encoding="utf-8"), re.M)}
     text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests/c").glob("cases_*.c"))
-    cases = re.findall(r"^(?:CASE|FORWARD|BACKWARD|BROADCAST|REDUCTION)\((\w+)", text, re.M)
+    cases = re.findall(r"^(?:CASE|CASE_STEP|FORWARD|BACKWARD|BROADCAST|REDUCTION)\((\w+)", text, re.M)
     assert len(rows) > 100
     assert sorted(rows) == sorted(case for case in cases if case != "name"), "how a case is written: tests/c/cases.h"

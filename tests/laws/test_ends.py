@@ -199,6 +199,6 @@ def test_a_definition_that_runs_warns_no_more_than_a_kernel():
         (x * x - x * np.inf).exp().sum().backward()
         nn.optim.clip_grad_norm_([x], 1.0)
         for rule in RULES:
-            p = nn.Parameter(np.float32([1e30, 1.0, np.inf, 0.0]))
-            p.grad = nn.tensor(np.float32([1e30, np.inf, np.nan, 1e-30]))
+            p = nn.Parameter(np.float32([[1e30, 1.0], [np.inf, 0.0]]))
+            p.grad = nn.tensor(np.float32([[1e30, np.inf], [np.nan, 1e-30]]))
             rule([p], lr=1e30).step()
