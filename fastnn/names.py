@@ -200,6 +200,10 @@ def advice_about(obj: Any, name: str) -> str:
 def wrong_argument(who: str, name: str, known: Iterable[str]) -> DTypeError:
     """The error for who(name=...), where `known` are the names of its arguments."""
     known = list(known)
+    call = _of_result(who) if name == "out" else ""
+    if call:
+        return DTypeError("results go into new tensors, out= is not taken", who=who,
+                          hint=f"Write y = {call}(...), or y.copy_({call}(...)) where y is to be overwritten.")
     hint = ELSEWHERE.get((who.rpartition(".")[2], name), "")
     meant = ARGUMENTS.get(name)
     if not hint:
@@ -207,6 +211,20 @@ def wrong_argument(who: str, name: str, known: Iterable[str]) -> DTypeError:
         hint = f"Did you mean {close[0]}=?" if close else ""
     return DTypeError(f"there is no argument {name!r}", who=who, hint=hint,
                       expected=None if hint else ", ".join(known) or "none")
+
+
+def _of_result(who: str) -> str:
+    """A function or method of tensors that gives new ones as a user writes it; else empty. What
+    ends with _ writes where it is called.
+    """
+    room, _, name = who.rpartition(".")
+    if name.endswith("_"):
+        return ""
+    if room:
+        return f"x.{name}" if room in ("Tensor", "Parameter", "Buffer") else ""
+    function = getattr(sys.modules["fastnn.functional"], name, None) or getattr(sys.modules["fastnn"], name, None)
+    home = getattr(function, "__module__", "")
+    return f"nn.{name}" if home.startswith("fastnn.ops.") or home == "fastnn.creation" else ""
 
 
 # ---- searching -----------------------------------------------------------------------------------

@@ -5,6 +5,9 @@ is written in Python, so that a function added later is held without being named
 """
 
 import inspect
+import re
+
+import pytest
 
 import fastnn as nn
 
@@ -113,3 +116,37 @@ def test_every_name_of_pytorchs_is_taken(torch):
 
 def test_a_name_that_is_not_taken_is_found():
     assert lacking("torch", "add", lambda input, othr: 0, {"input", "other", "out"}) == {"other"}
+
+
+# ---- out= ----------------------------------------------------------------------------------------
+def functions_of_results():
+    """(name, function): what gives new tensors, functions and methods."""
+    for name, f in sorted({**vars(nn.functional), **vars(nn)}.items()):
+        if inspect.isroutine(f) and not name.endswith("_") \
+                and getattr(f, "__module__", "").startswith(("fastnn.ops.", "fastnn.creation")):
+            yield f.__name__, f
+    for name in dir(nn.Tensor):
+        f = inspect.getattr_static(nn.Tensor, name)
+        if callable(f) and not isinstance(f, type) and not name.startswith("_") and not name.endswith("_"):
+            yield f"Tensor.{name}", f
+
+
+def test_out_is_refused_with_what_to_write():
+    x, seen, wrong = nn.ones(2, 2), 0, []
+    for name, f in functions_of_results():
+        # as many arguments as it needs: others would be missed first
+        needed = [p for p in parameters(f) if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+        with pytest.raises(nn.FastnnError) as caught:
+            f(*[x]*max(1, len(needed)), out=x)
+        told = str(caught.value)
+        seen += "out= is not taken" in told
+        if "out= is not taken" not in told or not re.search(r"y\.copy_\((nn|x)\.\w+\(", told):
+            wrong.append((name, told))
+    assert seen > 400 and {name for name, _ in wrong} <= {"Tensor.cuda"}, wrong
+
+
+def test_out_of_what_gives_no_new_tensor_is_another_mistake():
+    for call in (lambda: nn.Linear(2, out=3), lambda: nn.relu_(nn.ones(2), out=nn.ones(2)),
+                 lambda: nn.save({}, "x", out=1)):
+        with pytest.raises(nn.DTypeError, match="there is no argument 'out'"):
+            call()
