@@ -1158,7 +1158,11 @@ def run_optimisers(options):
                     raise Inexpressible(str(sorted(set(one.kwargs) & NOT_SETTINGS)))
                 if name in NOT_COMPARED:
                     raise Inexpressible(NOT_COMPARED[name])
-                check_optimiser(info.optim_cls, cls, one.kwargs)
+                torch.set_default_dtype(torch.float64)  # of the numbers in a state, as of the parameters
+                try:
+                    check_optimiser(info.optim_cls, cls, one.kwargs)
+                finally:
+                    torch.set_default_dtype(torch.float32)
                 row["agree"] += 1
             except Inexpressible as why:
                 row["inexpressible"] += 1
