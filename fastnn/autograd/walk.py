@@ -183,13 +183,14 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
 def _batched(outs: list[Tensor], ins: list[Tensor], grad_outputs: Any, retain_graph: bool,
              **options: Any) -> tuple[Tensor | None, ...]:
     """`grad` for each of the upstream gradients that the first dimension counts, stacked."""
-    given = [] if grad_outputs is None else [x for x in grad_outputs if x is not None]
+    upstream: list[Any] = [] if grad_outputs is None else list(grad_outputs)
+    given = [x for x in upstream if x is not None]
     lengths = {np.shape(getattr(x, "_data", x))[:1] for x in given}
     if len(lengths) != 1 or lengths == {()} or lengths == {(0,)}:
         raise ShapeError(who="grad", expected="grad_outputs whose first dimension counts gradients",
                          got=[np.shape(getattr(x, "_data", x)) for x in given])
     (count,), = lengths
-    rows = [grad(outs, ins, [None if x is None else x[i] for x in grad_outputs],
+    rows = [grad(outs, ins, [None if x is None else x[i] for x in upstream],
                  retain_graph or i < count - 1, **options) for i in range(count)]
     from . import twice
     stack: Any = twice.load().functions.stack

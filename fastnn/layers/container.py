@@ -185,7 +185,7 @@ class ModuleDict(Module):
         raise DTypeError("a ModuleDict cannot be called: call its modules, `x = self.heads[name](x)`")
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        given = modules.items() if hasattr(modules, "items") else list(modules)
+        given: Any = modules.items() if isinstance(modules, (Mapping, ModuleDict)) else list(modules)
         if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in given):
             raise DTypeError(who="ModuleDict", expected="a dict of modules, or pairs (name, module)",
                              got=[type(pair).__name__ for pair in given])

@@ -116,7 +116,7 @@ class BatchNorm1d(_BatchNorm):
     internal covariate shift".
 
     >>> import fastnn as nn
-    >>> nn.BatchNorm1d(1, eps=0.0)(nn.tensor([[1.0], [3.0]]))
+    >>> nn.BatchNorm1d(1, eps=1e-12)(nn.tensor([[1.0], [3.0]]))
     tensor([[-1.],
             [ 1.]], grad_fn=<batch_norm>)
     """

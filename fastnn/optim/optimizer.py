@@ -570,8 +570,9 @@ class _Work:
 
     def take(self, results: list[list[np.ndarray | None]]) -> None:
         """Write the definition's results where a kernel would have."""
+        columns: list[list[Any]] = [self.arrays, *self.columns]
         for i, new in enumerate(results):
-            for column, a in zip([self.arrays, *self.columns], new):
+            for column, a in zip(columns, new):
                 if a is None:
                     continue
                 if column[i] is None:
