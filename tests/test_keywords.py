@@ -33,7 +33,6 @@ HERE = {
     ("torch", "detach"): {"input"}, ("torch", "seed"): {"input"},
     ("torch.nn", "LazyConvTranspose1d.forward"): {"output_size"},
     ("torch.nn", "LazyConvTranspose2d.forward"): {"output_size"},
-    ("torch.nn", "ModuleList.pop"): {"key"}, ("torch.nn", "Sequential.pop"): {"key"},
     ("torch.nn", "Sequential.extend"): {"sequential"},
     ("torch.nn", "RMSNorm.forward"): {"x"}, ("torch.nn", "UninitializedBuffer"): {"persistent"},
 }

@@ -1158,7 +1158,8 @@ def run_optimisers(options):
                     raise Inexpressible(str(sorted(set(one.kwargs) & NOT_SETTINGS)))
                 if name in NOT_COMPARED:
                     raise Inexpressible(NOT_COMPARED[name])
-                torch.set_default_dtype(torch.float64)  # of the numbers in a state, as of the parameters
+                # of the numbers in a state, as of the parameters
+                torch.set_default_dtype(torch.float64)
                 try:
                     check_optimiser(info.optim_cls, cls, one.kwargs)
                 finally:

@@ -91,15 +91,19 @@ def backward(tensors: Tensor | Sequence[Tensor], grad_tensors: Any = None, retai
 
 def _of_these(tensors: Sequence[Tensor], grad_tensors: Any, retain_graph: bool,
               inputs: Any) -> dict[int, list[Any]]:
-    """{id(input): [input, its gradient]} of those inputs that have one."""
+    """{id(input): [input, its gradient]} of those inputs that have one and are leaves. A result of
+    an op keeps its own on the walk, once, also where retain_grad() was called before.
+    """
     ins = [inputs] if isinstance(inputs, tape.Tensor) else list(inputs)
     if not ins:
         raise GraphError("there is no tensor in inputs", who="backward", hint="Leave it out for all leaves.")
     for t in ins:
         if not t.requires_grad:
             raise GraphError("one of inputs requires no gradient", who="backward", got=f"shape {t.shape}")
+    for t in ins:
+        t.retain_grad()
     gradients = grad(tensors, ins, grad_tensors, retain_graph, allow_unused=True)
-    return {id(t): [t, g._data] for t, g in zip(ins, gradients) if g is not None}
+    return {id(t): [t, g._data] for t, g in zip(ins, gradients) if g is not None and t.is_leaf}
 
 
 @guarded

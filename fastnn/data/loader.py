@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, RangeError
-from ..guard import described, named, need_defaults
+from ..guard import described, named, need_defaults, whole
 from ..random import Generator, stream_of
 from ..tensor import Tensor, tensor
 from .dataset import fetch, permutation, philox
@@ -162,7 +162,7 @@ class DataLoader:
         """The number of batches in a whole epoch."""
         n, size = self._count(), self.batch_size or 1
         if n is None:
-            raise TypeError("the sampler has no len()")
+            raise DTypeError("the sampler has no len(), so the number of batches is not known", who="DataLoader")
         return n // size if self.drop_last else -(-n // size)
 
     def _count(self) -> int | None:
@@ -183,7 +183,8 @@ class DataLoader:
     def _batches(self, epoch: int, start: int, seed: int) -> Iterator[Any]:
         """The indices of each batch, from that sample on, or that batch of batch_sampler."""
         if self.batch_sampler is not None:
-            yield from itertools.islice(iter(self.batch_sampler), start, None)
+            for batch in itertools.islice(iter(self.batch_sampler), start, None):
+                yield whole_numbers("batch_sampler", batch)
             return
         size, n = self.batch_size or 1, self._count()
         if self.sampler is None and n is not None:
@@ -195,7 +196,7 @@ class DataLoader:
         chosen = itertools.islice(iter(self.sampler or ()), start, None)
         while indices := list(itertools.islice(chosen, size)):
             if len(indices) == size or not self.drop_last:
-                yield indices
+                yield whole_numbers("sampler", indices)
 
     def _taken(self, indices: Any) -> Any:
         """The samples at these indices as a batch."""
@@ -279,6 +280,18 @@ def as_tensors(batch: Any, whole: bool = False) -> Any:
             batch[0], (str, bytes))):
         return batch
     return tensor(batch)
+
+
+def whole_numbers(name: str, batch: Any) -> list[int]:
+    """The indices of a batch, as a sampler gave them."""
+    expected = "lists of indices, one a batch" if name == "batch_sampler" else "indices"
+    if not isinstance(batch, Iterable) or isinstance(batch, (str, Mapping)):
+        raise DTypeError(who=f"DataLoader, {name}", expected=expected, got=described(batch),
+                         hint="Single indices are sampler's." if isinstance(batch, (int, np.integer)) else "")
+    indices = [whole(f"DataLoader, {name}", expected, index) for index in batch]
+    if not indices:
+        raise RangeError(who=f"DataLoader, {name}", expected="at least one index a batch", got="[]")
+    return indices
 
 
 def refuse_both(**given: tuple[Any, Any]) -> None:

@@ -88,9 +88,9 @@ class _Listed(Module):
     def __iadd__(self, modules: Iterable[Module]) -> Self:
         return self.extend(modules)
 
-    def pop(self, index: int) -> Module:
-        module = self[index]
-        del self[index]
+    def pop(self, key: int) -> Module:
+        module = self[key]
+        del self[key]
         return module
 
     def insert(self, index: int, module: Module) -> Self:
@@ -186,7 +186,7 @@ class ModuleDict(Module):
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         given: Any = modules.items() if isinstance(modules, (Mapping, ModuleDict)) else list(modules)
-        if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in given):
+        if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in given):
             raise DTypeError(who="ModuleDict", expected="a dict of modules, or pairs (name, module)",
                              got=[type(pair).__name__ for pair in given])
         for name, module in given:

@@ -217,7 +217,7 @@ class Module:
                 replaced = hook(self, inputs, kwargs, y) if hook.__class__ is _Hook else hook(self, inputs, y)
                 y = y if replaced is None else replaced
         except BaseException:
-            self._run_always(waiting, inputs, kwargs)
+            self._run_always(waiting, inputs, kwargs, y)
             raise
         return y
 
@@ -226,14 +226,15 @@ class Module:
         if self._forward_hooks:
             self._run_always(list(self._forward_hooks.values()), inputs, kwargs)
 
-    def _run_always(self, waiting: list[Any], inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Those hooks that run also where the call raised, with None for the output. What they
-        raise themselves is told as a warning: the first error goes on.
+    def _run_always(self, waiting: list[Any], inputs: tuple[Any, ...], kwargs: dict[str, Any], y: Any = None) -> None:
+        """Those hooks that run also where the call raised, with the output that forward gave, if it
+        gave one. What they raise themselves is told as a warning: the first error goes on.
         """
         for hook in waiting:
             if hook.__class__ is _Hook and hook.always:
                 try:
-                    hook(self, inputs, kwargs, None)
+                    replaced = hook(self, inputs, kwargs, y)
+                    y = y if replaced is None else replaced
                 except Exception as error:
                     warnings.warn(f"a forward hook with always_call=True raised {error!r}, beside the error of the "
                                   "call", stacklevel=4)

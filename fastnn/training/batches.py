@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from ..guard import strange
 from ..layers.module import Module
 from ..tensor import Tensor
 
-__all__ = ["loader_of", "loss_of", "nothing_counts", "parts", "scalar_loss", "tell_strange"]
+__all__ = ["length", "loader_of", "loss_of", "nothing_counts", "parts", "scalar_loss", "tell_strange"]
 
 
 def loader_of(data: Any, batch_size: int, shuffle: bool, who: str) -> Any:
@@ -116,11 +116,20 @@ def scalar_loss(function: Callable[..., Tensor], output: Any, target: Any, who: 
     return loss
 
 
+def length(loader: Any) -> int | None:
+    """The number of batches; None where a loader does not know it: a sampler without len()."""
+    try:
+        return len(loader)
+    except TypeError:
+        return None
+
+
 def parts(batch: Any, who: str = "fit") -> tuple[tuple[Any, ...], Any]:
     """(inputs, target): the last field is the target, everything before it goes to the model."""
     if not isinstance(batch, (tuple, list)) or len(batch) < 2:
         raise ShapeError("a batch must be (inputs..., target)", who=who, got=type(batch).__name__,
-                         hint="Make the dataset with TensorDataset(x, y).")
+                         hint="A sample is (a dict, target): return {'x': x}, y. The model's forward gets the dict."
+                         if isinstance(batch, Mapping) else "Make the dataset with TensorDataset(x, y).")
     return tuple(batch[:-1]), batch[-1]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import no_grad
+from ..data import DataLoader, Dataset
 from ..data.dataset import numbers
 from ..errors import DTypeError, RangeError, ShapeError
 from ..guard import named
@@ -129,6 +130,11 @@ def predict(model: Module, *inputs: Any, batch_size: int = 256) -> Any:
         raise DTypeError(who="predict", expected="a model, that is, a Module", got=type(model).__name__)
     if isinstance(batch_size, bool) or not isinstance(batch_size, Integral) or batch_size < 1:
         raise RangeError(who="predict", expected="batch_size, a whole number >= 1", got=batch_size)
+    for x in inputs:
+        if isinstance(x, (Mapping, DataLoader, Dataset)):
+            raise DTypeError(who="predict, input", expected="arrays or Tensors of shape (N, ...)",
+                             got=type(x).__name__, hint="Of a loader, with nn.no_grad(): "
+                             "nn.cat([model(x) for x, y in loader]).")
     arrays = [numbers(f"predict, input {i}" if len(inputs) > 1 else "predict, input", x) for i, x in enumerate(inputs)]
     sizes = [a.shape[0] if a.ndim else None for a in arrays]
     if not arrays or None in sizes or len(set(sizes)) > 1:

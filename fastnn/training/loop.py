@@ -30,7 +30,7 @@ from ..moved import moved_names
 from ..optim import Adam
 from ..random import random_state
 from ..tensor import Tensor
-from .batches import loader_of, loss_of, nothing_counts, optimizer_of, parts, scalar_loss, tell_strange
+from .batches import length, loader_of, loss_of, nothing_counts, optimizer_of, parts, scalar_loss, tell_strange
 from .buffers import Buffers
 from .callbacks import Callback, Checkpoint, Clipping, History, OnEpoch, Patience, Points, progress_line, schedule
 from .callbacks.base import check_callbacks
@@ -187,7 +187,7 @@ def _epoch(state: State, points: Points, interrupt: CalmInterrupt, mode: Trainin
     state.epoch += 1
     if state.batch == 0:
         state.started, state.means = time.perf_counter(), Means(state.metrics)
-    state.batches = len(state.loader) if hasattr(state.loader, "__len__") else None
+    state.batches = length(state.loader)
     mode.on()
     for call in points.on_epoch_start:
         call(state)
