@@ -156,7 +156,7 @@ def allowance(largest: np.ndarray | float, path: np.ndarray | float, dtype: Any,
 
 
 def trajectory_is_the_definition(optimizer: Any, settings: Mapping[str, Any], dtype: Any, *,
-                                 backend: str = "kernels", steps: int = STEPS,
+                                 backend: str = "kernels", steps: int = STEPS, want: Course | None = None,
                                  run: Callable[..., tuple[Any, list[Any]]] = class_course) -> float:
     """Run the course twice, by the class and by its rule's definition, and compare parameters,
     state and counts of steps.
@@ -169,6 +169,8 @@ def trajectory_is_the_definition(optimizer: Any, settings: Mapping[str, Any], dt
     dtype : float32 or float64
         Of the class's run; the definition's is float64.
     backend : "kernels" or "reference"
+    want : Course
+        The definition's course, where it is known already: definition_course(optimizer, settings).
 
     Returns
     -------
@@ -183,7 +185,7 @@ def trajectory_is_the_definition(optimizer: Any, settings: Mapping[str, Any], dt
     >>> nn.testing.trajectory_is_the_definition(nn.optim.SGD, {"lr": 0.1}, np.float32) < 1
     True
     """
-    want = definition_course(optimizer, settings, steps)
+    want = definition_course(optimizer, settings, steps) if want is None else want
     with use_backend(backend):
         opt, params = run(optimizer, settings, dtype, steps)
     worst, who = 0.0, optimizer.__name__

@@ -5,6 +5,7 @@ steps, and the class is its record.
 import inspect
 import itertools
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -22,11 +23,16 @@ def test_there_are_rules():
 
 
 # ---- the trajectory ------------------------------------------------------------------------------
-@per_dtype
+@cache
+def definition_course(optimizer, sample):
+    return trajectory.definition_course(optimizer, optimizer.rule.samples[sample])
+
+
 @per_case
-@pytest.mark.parametrize("backend", ["kernels", "reference"])
-def test_trajectory_is_the_definition(optimizer, sample, dtype, backend):
-    trajectory_is_the_definition(optimizer, optimizer.rule.samples[sample], dtype, backend=backend)
+def test_trajectory_is_the_definition(optimizer, sample):
+    for dtype, backend in itertools.product(DTYPES, ["kernels", "reference"]):
+        trajectory_is_the_definition(optimizer, optimizer.rule.samples[sample], dtype, backend=backend,
+                                     want=definition_course(optimizer, sample))
 
 
 # PyTorch has no Lion, and its Muon rounds to bfloat16: their papers' formulas are below
@@ -56,16 +62,14 @@ def pytorchs_course(torch, optimizer, settings, dtype):
     return params
 
 
-@per_dtype
 @per_case_of_pytorch
-def test_trajectory_is_pytorchs(torch, optimizer, sample, dtype):
-    settings = optimizer.rule.samples[sample]
-    want = trajectory.definition_course(optimizer, settings)
+def test_trajectory_is_pytorchs(torch, optimizer, sample):
+    settings, want = optimizer.rule.samples[sample], definition_course(optimizer, sample)
     lr = {**optimizer.rule.defaults, **settings}["lr"]
-    params = pytorchs_course(torch, optimizer, {**settings, "lr": lr}, dtype)
-    for i, p in enumerate(params):
-        allowed = trajectory.allowance(want.largest[i], want.path[i], dtype, trajectory.STEPS)
-        trajectory.within(f"shape {tuple(p.shape)}", p.detach().numpy(), want.params[i], allowed, dtype)
+    for dtype in DTYPES:
+        for i, p in enumerate(pytorchs_course(torch, optimizer, {**settings, "lr": lr}, dtype)):
+            allowed = trajectory.allowance(want.largest[i], want.path[i], dtype, trajectory.STEPS)
+            trajectory.within(f"shape {tuple(p.shape)}", p.detach().numpy(), want.params[i], allowed, dtype)
 
 
 def lions_course(p, gradients, lr, betas, weight_decay):
