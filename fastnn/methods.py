@@ -276,7 +276,12 @@ class TensorMethods:
     def triu(self: Any, diagonal: int = 0) -> Tensor: return F.triu(self, diagonal)
 
     # ---- shape -----------------------------------------------------------------------------------
-    def view(self: Any, *shape: Any, size: Any = None) -> Tensor: return F.reshape(self, *shape, shape=size)
+    def view(self: Any, *shape: Any, size: Any = None, dtype: Any = None) -> Tensor:
+        if dtype is not None or (shape and isinstance(shape[0], (np.dtype, type))):
+            raise RangeError("the bits are not read as another type", who="view", expected="sizes",
+                             got=dtype or shape[0], hint="x.to(dtype) converts the numbers; of the bits it is "
+                             "nn.tensor(x.numpy().view(dtype)).")
+        return F.reshape(self, *shape, shape=size)
 
     def split(self: Any, split_size: Any, dim: int = 0, **numpy: Any) -> tuple[Tensor, ...]:
         return F.split(self, split_size, dim, **numpy)
@@ -368,7 +373,9 @@ class TensorMethods:
     def normal_(self: Any, mean: Any = 0.0, std: Any = 1.0, *, generator: Any = None) -> Tensor:
         return written(self, "normal_", I.normal_(C.empty_like(self), mean, std, generator))
 
-    def uniform_(self: Any, from_: Any = 0.0, to: Any = 1.0, *, generator: Any = None) -> Tensor:
+    def uniform_(self: Any, from_: Any = 0.0, to: Any = 1.0, *, generator: Any = None, **python: Any) -> Tensor:
+        """Numbers of U(from_, to), in place. from_ is PyTorch's `from`, a word of Python's."""
+        from_ = the_from("uniform_", from_, python)
         return written(self, "uniform_", I.uniform_(C.empty_like(self), from_, to, generator))
 
     def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Tensor:
@@ -381,11 +388,11 @@ class TensorMethods:
     def bernoulli(self: Any, p: Any = None, *, generator: Any = None) -> Tensor:
         return C.bernoulli(self, p, generator=generator)
 
-    def random_(self: Any, from_: Any = None, to: Any = None, *, generator: Any = None) -> Tensor:
+    def random_(self: Any, from_: Any = None, to: Any = None, *, generator: Any = None, **python: Any) -> Tensor:
         """Whole numbers from <= x < to; random_(to) begins at 0, random_() ends where the type
         does. The first argument is PyTorch's `from`.
         """
-        low, high = from_, to
+        low, high = the_from("random_", from_, python), to
         if low is None and high is None:
             ends = {"float32": 2**24, "float64": 2**53, "bool": 2}
             high = ends.get(self.dtype.name) or np.iinfo(self.dtype).max
@@ -723,6 +730,15 @@ def comparable(other: Any) -> bool:
 def recorded(*operands: Any) -> bool:
     """Whether the tape would record an op on these."""
     return is_grad_enabled() and any(getattr(x, "requires_grad", False) for x in operands)
+
+
+def the_from(who: str, given: Any, python: dict[str, Any]) -> Any:
+    """The argument `from`, written as **{"from": 0}, or what was given for it by place."""
+    for name in python:
+        if name != "from":
+            from .names import wrong_argument
+            raise wrong_argument(f"Tensor.{who}", name, ("from_", "to", "generator"))
+    return python.get("from", given)
 
 
 def changed(t: Any, who: str, function: Callable[..., Tensor], *operands: Any, **attrs: Any) -> Tensor:

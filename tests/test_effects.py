@@ -250,6 +250,39 @@ def test_functions(torch, name):
         close(ours, theirs, name)
 
 
+# ---- names that were missing ---------------------------------------------------------------------
+NAMES = {
+    "to": lambda lib, a: a.to(tensor=lib.ones(1, dtype=lib.float64)),
+    "isin, a number": lambda lib, a: lib.isin(element=2, test_elements=lib.tensor([2, 3])),
+    "isin, in a number": lambda lib, a: lib.isin(elements=lib.tensor([2, 3]), test_element=2),
+    "uniform_": lambda lib, a: a.uniform_(**{"from": 2.0, "to": 2.0}),
+    "random_": lambda lib, a: a.random_(**{"from": 3, "to": 4}),
+    "RMSNorm": lambda lib, a: (lib.nn if lib.__name__ == "torch" else lib).RMSNorm(3, eps=1e-5)(x=a),
+    "EmbeddingBag": lambda lib, a: (lib.nn if lib.__name__ == "torch" else lib).EmbeddingBag(
+        4, 3, None, 2.0, False, "sum", False, a, False)(lib.tensor([1, 2]), lib.tensor([0, 1])),
+    "Embedding": lambda lib, a: (lib.nn if lib.__name__ == "torch" else lib).Embedding(
+        4, 3, _weight=a, _freeze=True)(lib.tensor([[3, 0]])),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_that_were_missing(torch, name):
+    got, want = (NAMES[name](lib, lib.tensor(X.copy())) for lib in (nn, torch))
+    close(got, want, name)
+    assert got.requires_grad == want.requires_grad
+
+
+def test_names_that_are_refused():
+    x = nn.ones(2, 2)
+    for call, told in ((lambda: x.uniform_(frm=1.0), "there is no argument 'frm'"),
+                       (lambda: x.view(dtype=nn.int32), "the bits are not read as another type"),
+                       (lambda: x.view(nn.int32), "the bits are not read as another type"),
+                       (lambda: nn.isin(element=1), "isin: expected test_elements"),
+                       (lambda: nn.Embedding(3, 2, _weight=x), r"Embedding: expected _weight \(3, 2\)")):
+        with pytest.raises(nn.FastnnError, match=told):
+            call()
+
+
 # ---- modules and their states --------------------------------------------------------------------
 def containers(lib, M):
     modules = M.ModuleDict([("b", M.Linear(1, 2)), ("a", M.ReLU())])

@@ -20,21 +20,24 @@ EVERYWHERE = {
     "out": "results are new tensors: out.copy_(...)",
     "pickle_module": "nothing is pickled", "pickle_protocol": "nothing is pickled",
 }
+SCHEMA = "a name in PyTorch's schema that its Python does not take"
 HERE = {
-    ("torch", "isin"): {"element", "test_element"}, ("torch", "normal"): {"input"},
-    ("torch", "tensor_split"): {"tensor_indices_or_sections"},
-    ("Tensor", "tensor_split"): {"tensor_indices_or_sections"},
-    ("Tensor", "random_"): {"from"}, ("Tensor", "uniform_"): {"from"},  # a word of Python's: from_
-    ("Tensor", "to"): {"other"}, ("Tensor", "view"): {"dtype"}, ("Tensor", "copy_"): {"other"},
-    ("torch.nn.functional", "elu_"): {"scale", "input_scale"},
-    ("torch.nn.functional", "fractional_max_pool2d"): {"random_samples"},
-    # what is given by place alone
-    **{("torch", f"atleast_{n}d"): {"input", "tensors"} for n in (1, 2, 3)},
-    ("torch", "detach"): {"input"}, ("torch", "seed"): {"input"},
-    ("torch.nn", "LazyConvTranspose1d.forward"): {"output_size"},
-    ("torch.nn", "LazyConvTranspose2d.forward"): {"output_size"},
-    ("torch.nn", "Sequential.extend"): {"sequential"},
-    ("torch.nn", "RMSNorm.forward"): {"x"}, ("torch.nn", "UninitializedBuffer"): {"persistent"},
+    ("torch", "seed"): {"input": SCHEMA},
+    ("torch", "tensor_split"): {"tensor_indices_or_sections": "a tensor goes to indices_or_sections"},
+    ("Tensor", "tensor_split"): {"tensor_indices_or_sections": "a tensor goes to indices_or_sections"},
+    ("Tensor", "random_"): {"from": "a word of Python's: from_, or by **"},
+    ("Tensor", "uniform_"): {"from": "a word of Python's: from_, or by **"},
+    ("Tensor", "copy_"): {"other": "PyTorch's documentation, and ours, call it src"},
+    ("Tensor", "to"): {"other": SCHEMA},
+    ("torch.nn.functional", "elu_"): {"scale": SCHEMA, "input_scale": SCHEMA},
+    ("torch.nn.functional", "fractional_max_pool2d"): {"random_samples": "nn.seed decides where windows begin"},
+    **{("torch", f"atleast_{n}d"): {"input": "given by place alone"}
+       for n in (1, 2, 3)},
+    ("torch", "detach"): {"input": "given by place alone, as to all methods"},
+    ("torch.nn", "LazyConvTranspose1d.forward"): {"output_size": "the first call gives the input alone"},
+    ("torch.nn", "LazyConvTranspose2d.forward"): {"output_size": "the first call gives the input alone"},
+    ("torch.nn", "Sequential.extend"): {"sequential": "any iterable of modules is taken, by place"},
+    ("torch.nn", "UninitializedBuffer"): {"persistent": "register_buffer has it"},
 }
 # PyTorch's have other arguments than its layers; the layers are for users.
 INTERNAL = {"gru", "lstm", "rnn_tanh", "rnn_relu"}
@@ -97,7 +100,7 @@ def pairs(torch):
 
 
 def lacking(where, name, ours, theirs):
-    there = named(ours) | set(EVERYWHERE) | HERE.get((where, name), set()) | {"self", "cls"}
+    there = named(ours) | set(EVERYWHERE) | set(HERE.get((where, name), ())) | {"self", "cls"}
     return {n for n in theirs - there if not n.startswith("_")}
 
 
@@ -149,3 +152,11 @@ def test_out_of_what_gives_no_new_tensor_is_another_mistake():
                  lambda: nn.save({}, "x", out=1)):
         with pytest.raises(nn.DTypeError, match="there is no argument 'out'"):
             call()
+
+
+def test_every_entry_of_the_tables_has_a_reason_and_is_needed():
+    torch = pytest.importorskip("torch")
+    needed = {(where, name, n) for where, name, ours, theirs in pairs(torch) for n in theirs - named(ours)}
+    assert all(len(why) > 10 for why in (*EVERYWHERE.values(), *(w for names in HERE.values() for w in names.values())))
+    unused = [(*key, n) for key, names in HERE.items() for n in names if (*key, n) not in needed]
+    assert not unused, unused

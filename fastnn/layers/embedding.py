@@ -27,7 +27,9 @@ class Embedding(Module):
         V and D.
     padding_idx : int, optional
         This row starts as zeros and gets no gradient.
-    max_norm, norm_type, scale_grad_by_freq, sparse : PyTorch's, at their defaults alone
+    max_norm, norm_type, scale_grad_by_freq, sparse : PyTorch's, at their defaults alone.
+    _weight : Tensor (V, D), optional
+        The table, in the place of random numbers.
 
     Shapes: x of whole numbers, any shape -> y (*x.shape, D); weight (V, D) from N(0, 1).
 
@@ -47,7 +49,8 @@ class Embedding(Module):
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None,
                  max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
-                 sparse: bool = False, *, device: Any = None, dtype: Any = None) -> None:
+                 sparse: bool = False, _weight: Tensor | None = None, _freeze: bool = False, *, device: Any = None,
+                 dtype: Any = None) -> None:
         need_defaults("Embedding", "Gradients are whole tables, and rows are not renormalised.",
                       max_norm=(max_norm, None), scale_grad_by_freq=(scale_grad_by_freq, False), sparse=(sparse, False))
         dtype = parameter_dtype(type(self).__name__, dtype, device)
@@ -57,8 +60,13 @@ class Embedding(Module):
             raise RangeError(who="Embedding", expected=f"padding_idx within the {num_embeddings} rows", got=padding_idx)
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
-        self.weight = Parameter(arrays.empty((num_embeddings, embedding_dim), dtype))
-        self.reset_parameters()
+        if _weight is None:
+            self.weight = Parameter(arrays.empty((num_embeddings, embedding_dim), dtype), not _freeze)
+            self.reset_parameters()
+            return
+        if _weight.shape != (num_embeddings, embedding_dim):
+            raise ShapeError(who="Embedding", expected=f"_weight {(num_embeddings, embedding_dim)}", got=_weight.shape)
+        self.weight = Parameter(_weight, not _freeze)
 
     def reset_parameters(self) -> None:
         """N(0, 1), and zeros in the row of the padding."""
@@ -107,7 +115,9 @@ class EmbeddingBag(Module):
         Whether the last offset is where the last bag ends.
     padding_idx : int, optional
         A word that does not count; its row starts as zeros and gets no gradient.
-    max_norm, norm_type, scale_grad_by_freq, sparse : PyTorch's, at their defaults alone
+    max_norm, norm_type, scale_grad_by_freq, sparse : PyTorch's, at their defaults alone.
+    _weight : Tensor (V, D), optional
+        The table, in the place of random numbers.
 
     Shapes: x of whole numbers (B, n), or (n,) with offsets (B,) -> y (B, D); weight (V, D) from
     N(0, 1).
@@ -127,14 +137,14 @@ class EmbeddingBag(Module):
 
     def __init__(self, num_embeddings: int, embedding_dim: int, max_norm: float | None = None, norm_type: float = 2.0,
                  scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False,
-                 include_last_offset: bool = False, padding_idx: int | None = None, *, device: Any = None,
-                 dtype: Any = None) -> None:
+                 _weight: Tensor | None = None, include_last_offset: bool = False, padding_idx: int | None = None, *,
+                 device: Any = None, dtype: Any = None) -> None:
         need_defaults("EmbeddingBag", "Gradients are whole tables, and rows are not renormalised.",
                       max_norm=(max_norm, None), scale_grad_by_freq=(scale_grad_by_freq, False), sparse=(sparse, False))
         if mode not in ("sum", "mean", "max"):
             raise RangeError(who="EmbeddingBag", expected="mode 'sum', 'mean' or 'max'", got=repr(mode))
         super().__init__()
-        table = Embedding(num_embeddings, embedding_dim, padding_idx, device=device, dtype=dtype)
+        table = Embedding(num_embeddings, embedding_dim, padding_idx, _weight=_weight, device=device, dtype=dtype)
         self.num_embeddings, self.embedding_dim, self.mode = num_embeddings, embedding_dim, mode
         self.padding_idx, self.include_last_offset = table.padding_idx, include_last_offset
         self.weight = table.weight

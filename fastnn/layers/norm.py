@@ -200,8 +200,8 @@ class RMSNorm(_RowNorm):
         super().__init__(normalized_shape, elementwise_affine, dtype)
         self.eps = eps
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
 
 class GroupNorm(Module):

@@ -10,7 +10,8 @@ from ..autograd import apply
 from ..device import destination, on_cpu
 from ..errors import DTypeError
 from ..op import Op, Refusal, Sample
-from ..tensor import Tensor, dtype_of, tensor, wrapped
+from ..tensor import Tensor, dtype_of, wrapped
+from ..tensor import tensor as as_tensor
 from .shape_op import draw, shape_op
 
 __all__ = ["clone", "contiguous", "to"]
@@ -51,7 +52,7 @@ def contiguous(input: Tensor) -> Tensor:
 
 
 def to(input: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False,
-       copy: bool = False, memory_format: Any = None) -> Tensor:
+       copy: bool = False, memory_format: Any = None, tensor: Tensor | None = None) -> Tensor:
     """The same values in another dtype; the tensor itself if it has that dtype.
 
     Parameters
@@ -65,6 +66,7 @@ def to(input: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blo
     non_blocking, memory_format : accepted for PyTorch's sake
     copy : bool
         A copy, also where nothing changes.
+    tensor : Tensor, whose dtype is wanted
 
     Raises
     ------
@@ -77,6 +79,8 @@ def to(input: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blo
     >>> nn.functional.to(nn.tensor([1.7, -1.7]), "int64")
     tensor([ 1, -1])
     """
+    if tensor is not None:
+        args = (tensor, *args)
     if len(args) != 1 or args[0].__class__ is not np.dtype:         # the common case, quickly
         if len(args) > 2 and isinstance(args[-1], bool) and isinstance(args[-2], bool):
             copy, args = args[-1], args[:-1]
@@ -86,7 +90,7 @@ def to(input: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blo
         on_cpu("to", device)
     new = input.dtype if dtype is None else dtype_of("to", dtype)
     if new == input.dtype:
-        return clone(input) if copy else input if isinstance(input, Tensor) else tensor(input)
+        return clone(input) if copy else input if isinstance(input, Tensor) else as_tensor(input)
     if new.kind != "f":
         with np.errstate(invalid="ignore"):         # NaN as an integer is anything
             return wrapped(input.data.astype(new))
@@ -105,5 +109,5 @@ TO = shape_op(
     "to", "y = x in another dtype",
     samples=lambda: [Sample("odd", (draw("odd", 2, 3, 5),), {"dtype": np.float64})],
     errors=(
-        Refusal("complex", lambda: to(tensor([1.0]), "complex64"), DTypeError, ("to", "complex64")),
+        Refusal("complex", lambda: to(as_tensor([1.0]), "complex64"), DTypeError, ("to", "complex64")),
     ))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..errors import RangeError, ShapeError
+from ..errors import DTypeError, RangeError, ShapeError
 from ..tensor import Tensor, tensor
 from .arithmetic import div, sub
 from .checks import need_float, renamed, single
@@ -357,7 +357,8 @@ def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right:
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
-def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
+def isin(elements: Any = None, test_elements: Any = None, *, assume_unique: bool = False, invert: bool = False,
+         element: Any = None, test_element: Any = None) -> Tensor:
     """Whether each element is one of those in a set. No gradient.
 
     Parameters
@@ -366,10 +367,11 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
     assume_unique : accepted for PyTorch's sake
     invert : bool
         Whether it is none of them.
+    element, test_element : PyTorch's names for elements and test_elements that are numbers
 
     Raises
     ------
-    DTypeError : if one is no number, array or tensor.
+    DTypeError : if one is no number, array or tensor, or if one is missing.
 
     Cost: sorts both, in NumPy.
 
@@ -377,6 +379,11 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
     >>> nn.isin(nn.tensor([1, 2, 3]), nn.tensor([2, 5]))
     tensor([False,  True, False])
     """
+    elements = element if elements is None else elements
+    test_elements = test_element if test_elements is None else test_elements
+    for name, given in (("elements", elements), ("test_elements", test_elements)):
+        if given is None:
+            raise DTypeError(who="isin", expected=f"{name} as a Tensor or a number", got="None")
     a, b = tensor(elements)._data, tensor(test_elements)._data
     return Tensor(np.asarray(np.isin(a, b, invert=bool(invert))))
 
