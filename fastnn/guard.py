@@ -262,7 +262,7 @@ def refusal(who: str, error: Exception, function: Any, args: tuple[Any, ...], kw
 
 
 # ---- booleans ------------------------------------------------------------------------------------
-BOOL, INT = 1, 2
+BOOL, INT, OR_NONE = 1, 2, 4                        # the last beside one of the others
 # The words of annotations that have room for nothing else
 OF_BOOL, OF_INT = {"bool", "None"}, {"int", "Dim", "None", "tuple", "list", "Sequence"}
 MOST_PLACES = 63                                    # the bits of an int in C, less one
@@ -271,11 +271,12 @@ DECLINED = {"false", "no", "none", "off", "true", "yes", "on"}
 
 @cache
 def kind_of_setting(annotation: str) -> int:
-    """BOOL or INT where that is all an annotation has room for, beside None; else 0."""
+    """BOOL or INT where that is all an annotation has room for, with OR_NONE if None is; else 0."""
     words = set(re.findall(r"\w+", annotation))
+    none = OR_NONE if "None" in words else 0
     if words <= OF_BOOL:
-        return BOOL if "bool" in words else 0
-    return INT if words <= OF_INT and words & {"int", "Dim"} else 0
+        return BOOL | none if "bool" in words else 0
+    return INT | none if words <= OF_INT and words & {"int", "Dim"} else 0
 
 
 @cache
@@ -296,14 +297,14 @@ def settings(function: Any) -> tuple[dict[str, int], list[int]]:
     return {name: kind for name, kind in kinds.items() if kind}, [*places, rest]
 
 
-def settings_in_bits(function: Any) -> tuple[dict[str, bool], int, int]:
-    """As `settings`, for C: by name whether it is an int's; bit i of the two numbers says that
-    place i is a bool's, or an int's.
+def settings_in_bits(function: Any) -> tuple[dict[str, int], int, int, int]:
+    """As `settings`, for C: bit i of the three numbers says that place i is a bool's, that it is
+    an int's, that None can be there too.
     """
     kinds, places = settings(function)
     places = places[:-1] + places[-1:] * (MOST_PLACES + 2 - len(places))
-    bits = {kind: sum(1 << i for i, k in enumerate(places) if k == kind) for kind in (BOOL, INT)}
-    return {name: kind == INT for name, kind in kinds.items()}, bits[BOOL], bits[INT]
+    bits = [sum(1 << i for i, k in enumerate(places) if k & kind) for kind in (BOOL, INT, OR_NONE)]
+    return kinds, bits[0], bits[1], bits[2]
 
 
 def check_settings(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -323,24 +324,24 @@ def check_settings(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any])
 
 
 def is_strange_setting(kind: int, value: Any) -> bool:
-    if kind == INT:
+    if value is None and kind & OR_NONE:
+        return False
+    if kind & INT:
         return isinstance(value, (bool, np.bool_, float, np.floating))
     return not (isinstance(value, (bool, np.bool_)) or (isinstance(value, (int, np.integer)) and value in (0, 1)))
 
 
 def raise_for_setting(function: Any, name: str, kind: int, args: tuple[Any, ...], kwargs: dict[str, Any],
                       value: Any) -> None:
-    """The error about this parameter, unless its annotation has room for the None that it got."""
+    """The error about this parameter."""
     parameters = inspect.signature(function).parameters
     annotation = str(parameters[name].annotation) if name in parameters else ""
-    if value is None and "None" in annotation:
-        return
     # NumPy's names of parameters, keepdims, have no annotation
-    hint, wanted = "", in_words(annotation or ("bool" if kind == BOOL else "int"))
+    hint, wanted = "", in_words(annotation or ("bool" if kind & BOOL else "int"))
     if isinstance(value, str) and value.lower() in DECLINED:
         hint = "Without quotes: a word is true, whatever it says."
-    elif kind == INT and isinstance(value, bool) and name not in kwargs:
-        booleans = [other for other, k in settings(function)[0].items() if k == BOOL and other in parameters]
+    elif kind & INT and isinstance(value, bool) and name not in kwargs:
+        booleans = [other for other, k in settings(function)[0].items() if k & BOOL and other in parameters]
         if booleans:
             hint = f"A bool goes by its name: {' or '.join(f'{other}={value}' for other in booleans)}."
     raise DTypeError(who=name_of(function, args), expected=f"{name} as {wanted}", got=described(value), hint=hint)

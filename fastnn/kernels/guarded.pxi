@@ -20,6 +20,8 @@ cdef extern from "Python.h":
     bint is_float "PyFloat_Check"(PyObject *x)
     void PyType_Modified(PyTypeObject *type)
 
+cdef enum: OF_INT = 2, OR_NONE = 4                  # as in guard.py
+
 cdef object _update_wrapper, _explain, _settings, _check_settings
 cdef tuple _foreign                                 # what `explain` looks at: guard.FOREIGN
 
@@ -29,9 +31,9 @@ cdef class guarded:
 
     cdef vectorcallfunc call
     cdef object function
-    # Which of its parameters are bools and ints, found at the first call: bit i is the parameter at
-    # place i. By name: True of an int, False of a bool.
-    cdef unsigned long long bools, ints
+    # Which of its parameters are bools and ints, or None beside these, found at the first call: bit
+    # i is the parameter at place i. By name: a sum of OF_INT and OR_NONE.
+    cdef unsigned long long bools, ints, nones
     cdef Py_ssize_t first                           # of the places with a bit; -1 until it is known
     cdef dict kinds
     cdef dict __dict__                              # __name__, __doc__ and so on of the function
@@ -88,23 +90,31 @@ cdef bint has_strange_setting(guarded self, PyObject *const *args, Py_ssize_t gi
     float where an int goes. Some of it may be right (0, None): `refuse_setting` decides.
     """
     cdef Py_ssize_t i, place
-    cdef PyObject *of_int
+    cdef PyObject *found
+    cdef PyObject *value
+    cdef int kind
     cdef unsigned long long either
     if self.first < 0:
-        self.kinds, self.bools, self.ints = _settings(self.function)
+        self.kinds, self.bools, self.ints, self.nones = _settings(self.function)
         either, self.first = self.bools | self.ints, 0
         while self.first < 64 and not either >> self.first & 1:
             self.first += 1
     for i in range(self.first, given):
         place = min(i, 63)
+        if args[i] == <PyObject *>None and self.nones >> place & 1:
+            continue
         if self.ints >> place & 1 and is_no_int(args[i]) or self.bools >> place & 1 and not is_bool(args[i]):
             return True
     if names != NULL and self.kinds:
         for i in range(len(<tuple>names)):
-            of_int = <PyObject *>PyDict_GetItem(self.kinds, (<tuple>names)[i])
-            if of_int != NULL:
-                if is_no_int(args[given + i]) if <object>of_int else not is_bool(args[given + i]):
-                    return True
+            found = <PyObject *>PyDict_GetItem(self.kinds, (<tuple>names)[i])
+            if found == NULL:
+                continue
+            kind, value = <object>found, args[given + i]
+            if value == <PyObject *>None and kind & OR_NONE:
+                continue
+            if is_no_int(value) if kind & OF_INT else not is_bool(value):
+                return True
     return False
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import fastnn as nn
+from fastnn import guard
 
 MODULES = ("functional", "special", "optim", "data", "training", "models", "init", "utils", "viz", "autograd",
            "testing")
@@ -125,3 +126,21 @@ def test_wrong_lists_of_arguments(what):
     for args, kwargs in (((None,) * 30, {}), ((), {"nonsense": 1})):
         with pytest.raises(nn.DTypeError, match=what.__name__):
             what(*args, **kwargs)
+
+
+def test_what_a_signature_has_room_for_is_not_looked_at_twice():
+    """None beside a bool is one glance in C: the second look takes as long as a small op."""
+    looked = []
+    for path, _, function in members():
+        try:
+            kinds, _ = guard.settings(function)
+            parameters = inspect.signature(function).parameters
+        except (TypeError, ValueError, AttributeError):
+            continue
+        for name, kind in kinds.items():
+            default = parameters[name].default if name in parameters else inspect.Parameter.empty
+            if default is not inspect.Parameter.empty:
+                looked.append(path)
+                assert not guard.is_strange_setting(kind, default), (path, name, default)
+    assert len(looked) > 300
+    assert guard.settings(nn.Tensor.backward)[0]["retain_graph"] == guard.BOOL | guard.OR_NONE
