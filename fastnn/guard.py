@@ -189,6 +189,13 @@ def explain(function: Any, error: Exception, /, *args: Any, **kwargs: Any) -> An
                 raise told from None
         if is_of_tensor(function) and is_protocol(function):
             raise error
+        if is_of_tensor(function) and not args and "input" in kwargs:       # nn.exp_(input=x)
+            given = dict(kwargs)
+            x = given.pop("input")
+            try:
+                return function(x, **given)
+            except FOREIGN as again:
+                return explain(function, again, x, **given)
         if isinstance(error, (AttributeError, TypeError)) and function.__name__ != "__init__":
             tensors = with_tensors(function, args, kwargs)
             if tensors is not None:

@@ -252,6 +252,8 @@ def test_functions(torch, name):
 
 # ---- names that were missing ---------------------------------------------------------------------
 NAMES = {
+    "exp_": lambda lib, a: lib.exp_(input=a), "clamp_": lambda lib, a: lib.clamp_(input=a, min=0.0, max=0.5),
+    "detach": lambda lib, a: lib.detach(input=a), "xlogy_": lambda lib, a: lib.xlogy_(input=a, other=a.abs() + 1),
     "to": lambda lib, a: a.to(tensor=lib.ones(1, dtype=lib.float64)),
     "isin, a number": lambda lib, a: lib.isin(element=2, test_elements=lib.tensor([2, 3])),
     "isin, in a number": lambda lib, a: lib.isin(elements=lib.tensor([2, 3]), test_element=2),
@@ -274,7 +276,9 @@ def test_names_that_were_missing(torch, name):
 
 def test_names_that_are_refused():
     x = nn.ones(2, 2)
-    for call, told in ((lambda: x.uniform_(frm=1.0), "there is no argument 'frm'"),
+    for call, told in ((lambda: nn.exp_(inptu=x), "exp_: expected a tensor, got nothing"),
+                       (lambda: nn.clamp_(input=x, mni=1.0), "there is no argument 'mni'"),
+                       (lambda: x.uniform_(frm=1.0), "there is no argument 'frm'"),
                        (lambda: x.view(dtype=nn.int32), "the bits are not read as another type"),
                        (lambda: x.view(nn.int32), "the bits are not read as another type"),
                        (lambda: nn.isin(element=1), "isin: expected test_elements"),

@@ -33,7 +33,7 @@ HERE = {
     ("torch.nn.functional", "fractional_max_pool2d"): {"random_samples": "nn.seed decides where windows begin"},
     **{("torch", f"atleast_{n}d"): {"input": "given by place alone"}
        for n in (1, 2, 3)},
-    ("torch", "detach"): {"input": "given by place alone, as to all methods"},
+    ("torch", "detach"): {"input": "taken, as by every function that is a method (guard.explain)"},
     ("torch.nn", "LazyConvTranspose1d.forward"): {"output_size": "the first call gives the input alone"},
     ("torch.nn", "LazyConvTranspose2d.forward"): {"output_size": "the first call gives the input alone"},
     ("torch.nn", "Sequential.extend"): {"sequential": "any iterable of modules is taken, by place"},
@@ -160,3 +160,59 @@ def test_every_entry_of_the_tables_has_a_reason_and_is_needed():
     assert all(len(why) > 10 for why in (*EVERYWHERE.values(), *(w for names in HERE.values() for w in names.values())))
     unused = [(*key, n) for key, names in HERE.items() for n in names if (*key, n) not in needed]
     assert not unused, unused
+
+
+# ---- order ---------------------------------------------------------------------------------------
+# What is another argument in that place, or has another name there -> why.
+PLACES = {
+    ("torch", "seed"): "PyTorch's takes nothing, ours the seed", ("Tensor", "uniform_"): "from is a word of Python's",
+    ("torch.nn", "Sequential.extend"): "any iterable of modules is taken",
+    **{("torch.nn.functional", name): "PyTorch's third is _stacklevel"
+       for name in ("softmax", "log_softmax", "softmin")},
+    ("torch.nn.functional", "fractional_max_pool2d"): "the schema is that of the kernel",
+    **{(where, name): "one name for sections and indices" for where in ("torch", "Tensor")
+       for name in ("dsplit", "hsplit", "vsplit", "tensor_split")},
+}
+
+
+def in_order(function):
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
+    return [p.name for p in parameters(function) if p.kind in kinds and p.name not in ("self", "cls")]
+
+
+def contradicts(ours, theirs):
+    """Whether an argument stands in another place than in each of PyTorch's forms. What is ours
+    alone may follow, and what we take by name alone may be missing.
+    """
+    return bool(theirs) and not any(form[:len(ours)] == ours[:len(form)] for form in theirs)
+
+
+def test_arguments_stand_in_pytorchs_order():
+    torch = pytest.importorskip("torch")
+    forms = {}
+    for schema in torch._C._jit_get_all_schemas():
+        if schema.name.startswith("aten::") and "Dimname" not in str(schema):
+            forms.setdefault(schema.name[6:], []).append([a.name for a in schema.arguments if not a.kwarg_only])
+    rooms = {"torch": torch, "Tensor": torch.Tensor, "torch.nn": torch.nn, "torch.nn.functional": torch.nn.functional,
+             "torch.nn.init": torch.nn.init, "torch.nn.utils": torch.nn.utils, "torch.autograd": torch.autograd,
+             "torch.optim": torch.optim, "lr_scheduler": torch.optim.lr_scheduler,
+             "torch.utils.data": torch.utils.data}
+    seen, wrong = 0, []
+    for where, name, ours, _ in pairs(torch):
+        g = rooms[where]
+        for part in name.split("."):
+            g = getattr(g, part)
+        first = ("self", "input") if where == "Tensor" or "." in name else ()
+        theirs = [in_order(g)] if in_order(g) else forms.get(name, [])
+        theirs = [["input" if n == "self" else n for n in form if n not in first] for form in theirs]
+        order = [n for n in in_order(ours) if n not in first]
+        takes_any = any(p.kind is p.VAR_POSITIONAL for p in parameters(ours))
+        seen += bool(theirs)
+        if not takes_any and contradicts(order, theirs) and (where, name) not in PLACES:
+            wrong.append((where, name, order, theirs))
+    assert seen > 600 and not wrong, wrong
+
+
+def test_an_argument_in_another_place_is_found():
+    assert contradicts(["input", "dim", "p"], [["input", "p", "dim"]])
+    assert not contradicts(["input", "p"], [["input", "p", "dim"]])
