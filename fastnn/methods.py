@@ -277,11 +277,15 @@ class TensorMethods:
 
     # ---- shape -----------------------------------------------------------------------------------
     def view(self: Any, *shape: Any, size: Any = None, dtype: Any = None) -> Tensor:
-        if dtype is not None or (shape and isinstance(shape[0], (np.dtype, type))):
-            raise RangeError("the bits are not read as another type", who="view", expected="sizes",
-                             got=dtype or shape[0], hint="x.to(dtype) converts the numbers; of the bits it is "
-                             "nn.tensor(x.numpy().view(dtype)).")
-        return F.reshape(self, *shape, shape=size)
+        try:
+            if dtype is None:
+                return F.reshape(self, *shape, shape=size)
+        except DTypeError:
+            if not (shape and isinstance(shape[0], (np.dtype, type))):
+                raise
+            dtype = shape[0]
+        raise RangeError("the bits are not read as another type", who="view", expected="sizes", got=dtype,
+                         hint="x.to(dtype) converts the numbers; of the bits it is nn.tensor(x.numpy().view(dtype)).")
 
     def split(self: Any, split_size: Any, dim: int = 0, **numpy: Any) -> tuple[Tensor, ...]:
         return F.split(self, split_size, dim, **numpy)
