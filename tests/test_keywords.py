@@ -154,8 +154,7 @@ def test_out_of_what_gives_no_new_tensor_is_another_mistake():
             call()
 
 
-def test_every_entry_of_the_tables_has_a_reason_and_is_needed():
-    torch = pytest.importorskip("torch")
+def test_every_entry_of_the_tables_has_a_reason_and_is_needed(torch):
     needed = {(where, name, n) for where, name, ours, theirs in pairs(torch) for n in theirs - named(ours)}
     assert all(len(why) > 10 for why in (*EVERYWHERE.values(), *(w for names in HERE.values() for w in names.values())))
     unused = [(*key, n) for key, names in HERE.items() for n in names if (*key, n) not in needed]
@@ -187,8 +186,7 @@ def contradicts(ours, theirs):
     return bool(theirs) and not any(form[:len(ours)] == ours[:len(form)] for form in theirs)
 
 
-def test_arguments_stand_in_pytorchs_order():
-    torch = pytest.importorskip("torch")
+def test_arguments_stand_in_pytorchs_order(torch):
     forms = {}
     for schema in torch._C._jit_get_all_schemas():
         if schema.name.startswith("aten::") and "Dimname" not in str(schema):
