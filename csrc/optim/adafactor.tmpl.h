@@ -2,10 +2,11 @@
  *
  * Math       optim.h, above the row. Of the squares of a matrix's gradient only the means of rows
  *            and of columns are kept, so the state of an R x C matrix has R + C numbers, not R C.
- * Layout     p, g [B][R][C]: B matrices; row [B][R], column [B][C]. A vector, R = 0: v [C].
+ * Layout     p, g [B][R][C]: B matrices; row [B][R], column [B][C]. A vector: B = R = 1, its
+ *            own means in column.
  * Method     Four passes over g: the sums of rows, those of columns, the length of the update, and
  *            the update itself. Sums are in double.
- * Cost       5 reads of g, 2 of p, 1 write; the passes over a matrix that fits into the cache are
+ * Cost       4 reads of g, 2 of p, 1 write; the passes over a matrix that fits into the cache are
  *            nearly free.
  * Threads    rows, or strips of columns; sums of rows are added in order.
  * Reference  fastnn/reference/optim.py; Shazeer, Stern (2018), "Adafactor: adaptive learning rates
@@ -27,6 +28,9 @@ typedef struct {
     fnn_size B, R, C;
     double fresh, least, shrink, rate;
 } FN(adafactor_args);
+
+/* x, and no less than least; in this order NaN stays NaN */
+FNN_INLINE REAL FN(adafactor_at_least)(REAL x, REAL least) { return r_max(least, x); }
 
 /* old + fresh (new - old), the running mean of which the share `fresh` is new */
 FNN_INLINE REAL FN(adafactor_mean)(const FN(adafactor_args) *args, REAL old, double new)
@@ -91,7 +95,7 @@ static void FN(adafactor_lengths)(void *ctx, fnn_size first, fnn_size last)
         double sum = 0;
         #pragma omp simd reduction(+:sum)
         for (fnn_size c = 0; c < C; c++)
-            sum += (double)g[c] * (double)g[c] / (double)r_max(scale * column[c], least);
+            sum += (double)g[c] * (double)g[c] / (double)FN(adafactor_at_least)(scale * column[c], least);
         args->squares[r] = sum;
     }
 }
@@ -107,7 +111,7 @@ static void FN(adafactor_write)(void *ctx, fnn_size first, fnn_size last)
         const REAL *restrict g = args->g + r * C, *restrict column = args->column + r / args->R * C;
         const REAL scale = FN(adafactor_scale)(args, r);
         for (fnn_size c = 0; c < C; c++)
-            p[c] = shrink * p[c] - rate * g[c] / r_sqrt(r_max(scale * column[c], least));
+            p[c] = shrink * p[c] - rate * g[c] / r_sqrt(FN(adafactor_at_least)(scale * column[c], least));
     }
 }
 
@@ -138,7 +142,8 @@ void FN(adafactor_step)(REAL *p, REAL *row, REAL *column, const REAL *g, double 
         double sum = 0;
         for (fnn_size r = 0; r < R; r++)
             sum += (double)row[b * R + r];
-        args.norm[b] = 1 / fmax(sum / (double)R, eps1);
+        const double mean = sum / (double)R;
+        args.norm[b] = 1 / (mean < eps1 ? eps1 : mean);
     }
     fnn_parallel_for(rows, grain, FN(adafactor_lengths), &args);
     args.rate = rate * fmax(eps2, size) / fmax(1, FN(adafactor_rms)(&args) / d);

@@ -83,7 +83,8 @@ KERNEL(adadelta_step, (const fnn_step *step), (step))
 KERNEL(rmsprop_step, (const fnn_step *step), (step))
 
 /* Rprop, by the sign of  g before,  before being the gradient of the last step:
- *     positive:  h = min(h beta2, most)       negative:  h = max(h beta1, least),  g = 0
+ *     h  = clip(h beta2, least, most) where positive, of h beta1 where negative, else of h
+ *     g  = 0 where negative
  *     p -= h sign(g),  before = g
  * State before, h. */
 KERNEL(rprop_step, (const fnn_step *step), (step))

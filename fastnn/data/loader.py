@@ -193,7 +193,7 @@ class DataLoader:
             for position in range(start, n - n % size if self.drop_last else n, size):
                 yield order[position:position + size]
             return
-        chosen = itertools.islice(iter(self.sampler or ()), start, None)
+        chosen = itertools.islice(iter(() if self.sampler is None else self.sampler), start, None)
         while indices := list(itertools.islice(chosen, size)):
             if len(indices) == size or not self.drop_last:
                 yield whole_numbers("sampler", indices)

@@ -44,7 +44,8 @@ class Adam(Optimizer):
     maximize : bool
         Climb instead of descend.
     amsgrad : bool
-        The largest v so far takes the place of v: a rate that never grows.
+        The largest v so far takes the place of v. The bias correction, which the paper does not
+        have, still changes the rate.
     decoupled_weight_decay : bool
         AdamW's weight decay.
     differentiable : PyTorch's, at its default alone

@@ -138,7 +138,8 @@ def rmsprop_step(p, g, v, w, m, t, *, lr, alpha, eps, weight_decay, momentum, ce
     spread = v
     if centered:
         w = alpha * w + (1 - alpha) * g
-        spread = np.maximum(v - w * w, 0)           # rounding can make it negative
+        # w^2 may overflow; rounding can make the difference negative
+        spread = np.maximum(v - np.square(w, dtype=np.float64), 0).astype(p.dtype)
     delta = g / (np.sqrt(spread) + eps)
     if momentum == 0:
         return p - lr * delta, v, w, m

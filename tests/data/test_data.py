@@ -472,3 +472,10 @@ def test_toys_refuse(call, words):
     with pytest.raises(nn.RangeError) as caught:
         call()
     assert words in str(caught.value)
+
+
+def test_a_sampler_is_an_array_or_a_tensor_of_indices():
+    samples = nn.data.TensorDataset(np.arange(10.0))
+    for sampler in ([3, 1], np.array([3, 1]), nn.tensor([3, 1]), (3, 1)):
+        assert [batch[0].data.tolist() for batch in nn.data.DataLoader(samples, sampler=sampler)] == [[3.0], [1.0]]
+    assert [batch[0].data.tolist() for batch in nn.data.DataLoader(samples, sampler=np.array([0]))] == [[0.0]]

@@ -171,6 +171,27 @@ def test_a_gradients_layout_does_not_matter(optimizer):
         assert len(set(results.values())) == 1, f"{backend}: {results.keys()}"
 
 
+@per_case
+def test_what_is_not_finite_goes_as_in_the_definition(optimizer, sample):
+    """NaN, infinities and squares that overflow: in the same elements of parameters and state."""
+    settings = optimizer.rule.samples[sample]
+    for end, shape in itertools.product((np.nan, np.inf, -np.inf, 1e30), ((3, 5), (4,))):
+        if optimizer.rule.dimensions not in (None, len(shape)):
+            continue
+        seen = []
+        for backend in ("kernels", "reference"):
+            p = nn.Parameter(np.ones(shape, np.float32))
+            opt = optimizer([p], **settings)
+            g = np.ones(shape, np.float32)
+            g.flat[1] = end
+            with nn.use_backend(backend):
+                for _ in range(3):
+                    p.grad = nn.tensor(g)
+                    opt.step()
+            seen.append(np.isfinite(p.data))
+        assert (seen[0] == seen[1]).all(), (end, shape, *seen)
+
+
 # ---- sabotage: each of these mistakes must be found ----------------------------------------------
 def wrong_kernel(change):
     """A rule whose kernel does something else than its definition."""
