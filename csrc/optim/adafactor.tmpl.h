@@ -143,7 +143,7 @@ void FN(adafactor_step)(REAL *p, REAL *row, REAL *column, const REAL *g, double 
         for (fnn_size r = 0; r < R; r++)
             sum += (double)row[b * R + r];
         const double mean = sum / (double)R;
-        args.norm[b] = 1 / (mean != mean ? mean : fmax(mean, eps1));                    /* NaN stays */
+        args.norm[b] = 1 / (mean != mean ? mean : fmax(mean, eps1));
     }
     fnn_parallel_for(rows, grain, FN(adafactor_lengths), &args);
     args.rate = rate * fmax(eps2, size) / fmax(1, FN(adafactor_rms)(&args) / d);
