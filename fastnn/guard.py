@@ -269,10 +269,13 @@ def refusal(who: str, error: Exception, function: Any, args: tuple[Any, ...], kw
 
 
 # ---- booleans ------------------------------------------------------------------------------------
-BOOL, INT, OR_NONE = 1, 2, 4                        # the last beside one of the others
-# The words of annotations that have room for nothing else
+# The kind of a parameter: BOOL or INT by its annotation, plus OR_NONE where that has None as well;
+# 0 where the annotation has room for more, and so nothing is checked.
+BOOL, INT, OR_NONE = 1, 2, 4
+# The words that the annotation of a bool, and that of an int or of several ints, is made of
 OF_BOOL, OF_INT = {"bool", "None"}, {"int", "Dim", "None", "tuple", "list", "Sequence"}
-MOST_PLACES = 63                                    # the bits of an int in C, less one
+# Places with a bit of their own in C's 64-bit numbers; the last bit is that of all further places.
+MOST_PLACES = 63
 DECLINED = {"false", "no", "none", "off", "true", "yes", "on"}
 
 
@@ -305,8 +308,9 @@ def settings(function: Any) -> tuple[dict[str, int], list[int]]:
 
 
 def settings_in_bits(function: Any) -> tuple[dict[str, int], int, int, int]:
-    """As `settings`, for C: bit i of the three numbers says that place i is a bool's, that it is
-    an int's, that None can be there too.
+    """`settings` for the compiled check: (kinds by name, bools, ints, nones). Bit i of the three
+    numbers belongs to the parameter at place i: it is set in `bools` if that is a bool, in `ints`
+    if it is an int, and in `nones` if its annotation has None as well.
     """
     kinds, places = settings(function)
     places = places[:-1] + places[-1:] * (MOST_PLACES + 2 - len(places))
@@ -315,8 +319,10 @@ def settings_in_bits(function: Any) -> tuple[dict[str, int], int, int, int]:
 
 
 def check_settings(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """A bool where a bool goes, and neither one nor a float where an int goes; else a DTypeError.
-    As a bool, 0 and 1 pass too, Python's and NumPy's, and None where the annotation says so.
+    """DTypeError unless a bool stands for a bool, and neither a bool nor a float for an int.
+
+    For a bool, 0 and 1 of Python and of NumPy pass too. None passes for a bool if the annotation
+    has it; for an int it always passes here, and the function itself refuses it.
     """
     kinds, places = settings(function)
     for i, value in enumerate(args):
