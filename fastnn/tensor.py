@@ -18,7 +18,7 @@ import numpy as np
 
 from . import guard
 from .arrays import MOST, copied, restore_dtype, with_own_dtype
-from .autograd import add_hook, backward, leave, may_write, renew, tape, write
+from .autograd import RemovableHandle, add_hook, backward, leave, may_write, renew, tape, write
 from .copies import copy_memory
 from .device import CPU, device, on_cpu
 from .errors import DTypeError, GraphError, RangeError, ShapeError
@@ -299,7 +299,7 @@ class Tensor(TensorMethods):
         ShapeError
             if self is not a scalar and no gradient is given, or its shape differs.
         """
-        backward([self], None if gradient is None else [gradient], retain_graph, create_graph, inputs=inputs)
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     def detach(self) -> Tensor:
         """The same array without its history: a leaf that shares the memory, and needs no gradient.
@@ -344,16 +344,18 @@ class Tensor(TensorMethods):
         if not self.is_leaf:
             self.node.retain(self)
 
-    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call hook(gradient) when the gradient of this tensor is complete; what it returns, if not
         None, replaces the gradient.
 
-        Returns a function that removes the hook. GraphError if self requires no gradient.
+        Returns a handle, whose `remove()` takes the hook away. DTypeError if the hook cannot be
+        called, GraphError if self requires no gradient.
 
         >>> import fastnn as nn
         >>> x = nn.tensor([1.0, 2.0], requires_grad=True)
-        >>> remove = x.register_hook(lambda g: g * 10)
+        >>> handle = x.register_hook(lambda g: g * 10)
         >>> x.sum().backward()
+        >>> handle.remove()
         >>> x.grad
         tensor([10., 10.])
         """

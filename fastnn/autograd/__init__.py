@@ -5,6 +5,7 @@
     twice.py        grad(create_graph=True): gradients that are on the tape themselves
     steps.py        floor and its kin: results whose slope is 0
     writes.py       writes into a tensor: buffer[t] = h and its kin
+    reach.py        which nodes lead to the tensors whose gradients are wanted
     accumulate.py   sums of gradients, in place where nobody can see it
     hooks.py        functions that see a gradient, and may replace it
     modes.py        no_grad and its kin; detect_anomaly
@@ -15,13 +16,13 @@ over (tape.connect).
 """
 
 from .function import Function
-from .hooks import add_hook
+from .hooks import RemovableHandle, add_hook
 from .modes import detect_anomaly, enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .steps import stepped
 from .tape import Node, apply, apply_in_python
 from .walk import backward, grad
 from .writes import leave, may_write, renew, write
 
-__all__ = ["Function", "Node", "add_hook", "apply", "apply_in_python", "backward", "detect_anomaly", "enable_grad",
-           "grad", "inference_mode", "is_grad_enabled", "leave", "may_write", "no_grad", "renew", "set_grad_enabled",
-           "stepped", "write"]
+__all__ = ["Function", "Node", "RemovableHandle", "add_hook", "apply", "apply_in_python", "backward",
+           "detect_anomaly", "enable_grad", "grad", "inference_mode", "is_grad_enabled", "leave", "may_write",
+           "no_grad", "renew", "set_grad_enabled", "stepped", "write"]

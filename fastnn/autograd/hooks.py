@@ -1,4 +1,5 @@
-"""Hooks: functions that see the gradient of a tensor when it is complete, and may replace it.
+"""Hooks: functions that see the gradient of a tensor when it is complete, and may replace it; and
+the handle that takes any hook away again, a module's too.
 
 Those of an op's output live on its node, and go when it goes. A leaf has no node: its hooks live
 here, under its id, until the leaf dies.
@@ -12,37 +13,64 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import GraphError, ShapeError
+from ..errors import DTypeError, GraphError, ShapeError
+from ..guard import named
 from . import tape
 from .accumulate import plus
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-__all__ = ["add_hook"]
+__all__ = ["RemovableHandle", "add_hook"]
 
-leaf_hooks: dict[int, dict[int, Callable[[Tensor], Any]]] = {}     # id(leaf) -> {number: hook}
+Hook = Callable[["Tensor"], Any]
 
 
-def add_hook(t: Tensor, hook: Callable[[Tensor], Any]) -> Callable[[], None]:
+class RemovableHandle:
+    """Takes a hook away again: call it, call `remove()`, or leave its `with` block."""
+
+    @named
+    def __init__(self, hooks: dict[Any, Any], hook: Any, first: bool = False) -> None:
+        if not callable(hook):
+            raise DTypeError(who="register_hook", expected="a hook that can be called", got=type(hook).__name__)
+        self._hooks = hooks
+        others = dict(hooks) if first else {}
+        for key in others:
+            del hooks[key]
+        hooks[self] = hook
+        hooks.update(others)
+
+    def remove(self) -> None:
+        self._hooks.pop(self, None)
+
+    __call__ = remove
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+leaf_hooks: dict[int, dict[RemovableHandle, Hook]] = {}     # id(leaf) -> its hooks
+
+
+def add_hook(t: Tensor, hook: Hook) -> RemovableHandle:
     """Tensor.register_hook: see there."""
     if not t.requires_grad:
         raise GraphError("a hook needs a tensor that requires a gradient", who="register_hook")
     if t.node is not None:
-        hooks = t.node.more().hooks.setdefault(t.index, [])
-        hooks.append(hook)
-        return lambda: hooks.remove(hook) if hook in hooks else None
-    key, number = id(t), next(tape.ages)
+        return RemovableHandle(t.node.more().hooks.setdefault(t.index, {}), hook)
+    key = id(t)
     if key not in leaf_hooks:
         weakref.finalize(t, leaf_hooks.pop, key, None)
-    leaf_hooks.setdefault(key, {})[number] = hook
-    return lambda: leaf_hooks.get(key, {}).pop(number, None) and None
+    return RemovableHandle(leaf_hooks.setdefault(key, {}), hook)
 
 
 def run_hooks(extras: tape.Extras, grads: dict[int, np.ndarray]) -> None:
     """Call the hooks of a node's outputs on their gradients, and keep those that are to be kept."""
     for index in list(grads):
-        for hook in extras.hooks.get(index, ()):
+        for hook in tuple(extras.hooks.get(index, {}).values()):        # one may remove itself
             grads[index] = _call(hook, grads[index])
         t = extras.retained.get(index)
         if t is not None:
@@ -53,11 +81,11 @@ def run_leaf_hooks(leaves: dict[int, list[Any]]) -> None:
     """The same for leaves. leaves: id(leaf) -> [leaf, its gradient]."""
     if leaf_hooks:
         for key, slot in leaves.items():
-            for hook in leaf_hooks.get(key, {}).values():
+            for hook in tuple(leaf_hooks.get(key, {}).values()):
                 slot[1] = _call(hook, slot[1])
 
 
-def _call(hook: Callable[[Tensor], Any], g: np.ndarray) -> np.ndarray:
+def _call(hook: Hook, g: np.ndarray) -> np.ndarray:
     replaced = hook(tape.wrapped(g))
     if replaced is None:
         return g

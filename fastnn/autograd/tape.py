@@ -274,14 +274,17 @@ class Node:
             raise GraphError("an array that this op saved for backward has been changed through NumPy since",
                              who=self.name, hint="Change a copy, or make the change after backward().")
 
-    def run(self, grads: dict[int, np.ndarray]) -> Sequence[np.ndarray | None]:
-        """Gradients of the inputs from gradients of the outputs."""
+    def run(self, grads: dict[int, np.ndarray], needs: Sequence[bool] | None = None) -> Sequence[np.ndarray | None]:
+        """Gradients of the inputs from gradients of the outputs; of all that have a parent, or of
+        those that `needs` tells, and maybe of others.
+        """
         if not untouched(self):
             self.check_saved()
         assert self.backward is not None
         dy: Any = tuple([grads.get(i) for i in range(len(self.outputs))]) if self.tuple_output else grads[0]
         if self.takes_needs:
-            result = self.backward(dy, self.saved, needs=tuple([p is not None for p in self.parents]), **self.attrs)
+            needs = tuple([p is not None for p in self.parents] if needs is None else needs)
+            result = self.backward(dy, self.saved, needs=needs, **self.attrs)
         else:
             result = self.backward(dy, self.saved, **self.attrs)
         if result.__class__ is not tuple and not isinstance(result, (tuple, list)):
@@ -295,13 +298,13 @@ class Node:
 class Extras:
     """What few nodes have.
 
-    hooks       which output -> functions of its gradient
+    hooks       which output -> {handle: function of its gradient}
     retained    which output -> the tensor whose `.grad` keeps its gradient (retain_grad)
     checksums   of what forward saved, inside detect_anomaly()
     """
 
     def __init__(self) -> None:
-        self.hooks: dict[int, list[Callable[[Tensor], Any]]] = {}
+        self.hooks: dict[int, dict[Any, Callable[[Tensor], Any]]] = {}
         self.retained: dict[int, Tensor] = {}
         self.checksums: list[int] | None = None
 

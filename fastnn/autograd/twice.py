@@ -17,7 +17,7 @@ is first wanted on the tape.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
@@ -28,14 +28,12 @@ from ..errors import GraphError, ShapeError
 from ..op import ACTIVE, LATE, OPS, Op
 from . import hooks, modes, steps, tape, writes
 from .accumulate import shape_and_dtype
+from .reach import Wanted
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
 __all__ = ["Rules", "Transposed", "Zero", "gradients"]
-
-# (id(node), which output). Parents hold (node, output); dicts here are keyed by Place.
-Place = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,7 @@ def gradients(outputs: Sequence[Tensor], upstream: Sequence[Tensor], inputs: Seq
 
     Nodes from which no input can be reached are left out: they need no rule.
     """
-    wanted: dict[Place, Tensor] = {(id(t.node), t.index): t for t in inputs if t.node is not None}
-    leaves: dict[int, Tensor] = {id(t): t for t in inputs if t.node is None}
-    needed = _needed(outputs, wanted, leaves)
+    wanted = Wanted(outputs, inputs)
     found: dict[int, Tensor] = {}                       # id(input) -> its gradient
     pending: dict[tape.Node, dict[int, Tensor]] = {}
     queue: list[tape.Node] = []
@@ -99,61 +95,33 @@ def gradients(outputs: Sequence[Tensor], upstream: Sequence[Tensor], inputs: Seq
 
     with modes.enable_grad():
         for t, dy in zip(outputs, upstream):
-            if t.node is None and id(t) in leaves:
-                arrive(t, dy)
-            elif t.node in needed:
-                arrive((t.node, t.index), dy)
+            parent = t if t.is_leaf else (t.node, t.index)
+            if wanted.has(parent):
+                arrive(parent, dy)
         while queue:
             node = heappop(queue)                       # newest first: Node.__lt__
             grads = pending.pop(node)
             _run_hooks(node, grads)
             for index, g in grads.items():
-                if (id(node), index) in wanted:
-                    found[id(wanted[id(node), index])] = g
-            needs = [_is_wanted(parent, needed, wanted, leaves) for parent in node.parents]
+                if (id(node), index) in wanted.places:
+                    found[id(wanted.places[id(node), index])] = g
+            needs = wanted.needs(node)
             if any(needs):
                 for parent, need, dx in zip(node.parents, needs, _run(node, grads, needs)):
                     if need and dx is not None:
                         arrive(parent, _checked(node, parent, dx))
         for key, g in found.items():
-            for hook in hooks.leaf_hooks.get(key, {}).values():
+            for hook in tuple(hooks.leaf_hooks.get(key, {}).values()):
                 found[key] = _replaced(hook, g)
     # one tensor may be named twice
-    places = {(id(t.node), t.index): id(t) for t in wanted.values()}
-    return [found.get(id(t) if t.node is None else places[id(t.node), t.index]) for t in inputs]
-
-
-def _needed(outputs: Iterable[Tensor], wanted: Mapping[Place, Tensor], leaves: Mapping[int, Tensor]) -> set[tape.Node]:
-    """The nodes under `outputs` from which an input can be reached, or that made one."""
-    seen: set[tape.Node] = set()
-    waiting = [t.node for t in outputs if t.node is not None]
-    while waiting:
-        node = waiting.pop()
-        if node not in seen:
-            if node.backward is None:
-                node.check_saved()                      # raises: the graph was used and freed
-            seen.add(node)
-            waiting += [parent[0] for parent in node.parents if parent.__class__ is tuple]
-    makers = {node_id for node_id, _ in wanted}
-    needed: set[tape.Node] = set()
-    for node in sorted(seen, key=lambda node: node.order):          # parents are older
-        if id(node) in makers or any(_is_wanted(parent, needed, wanted, leaves) for parent in node.parents):
-            needed.add(node)
-    return needed
-
-
-def _is_wanted(parent: Any, needed: set[tape.Node], wanted: Mapping[Place, Tensor],
-               leaves: Mapping[int, Tensor]) -> bool:
-    if parent.__class__ is tuple:
-        return parent[0] in needed or (id(parent[0]), parent[1]) in wanted
-    return id(parent) in leaves
+    return [found.get(id(t if t.is_leaf else wanted.places[id(t.node), t.index])) for t in inputs]
 
 
 def _run_hooks(node: tape.Node, dy: dict[int, Tensor]) -> None:
     """As hooks.run_hooks: what replaces a gradient may have a history."""
     if node.extras is not None:
         for index in list(dy):
-            for hook in node.extras.hooks.get(index, ()):
+            for hook in tuple(node.extras.hooks.get(index, {}).values()):
                 dy[index] = _replaced(hook, dy[index])
             t = node.extras.retained.get(index)
             if t is not None:

@@ -12,16 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 
-from ..errors import GraphError, NonFiniteError, RangeError, ShapeError
-from ..guard import guarded
+from ..errors import DTypeError, GraphError, NonFiniteError, RangeError, ShapeError
+from ..guard import described, guarded
 from ..op import PLACES
 from . import modes, tape
 from .accumulate import join, join_at, join_leaf, shape_and_dtype
 from .hooks import run_hooks, run_leaf_hooks
+from .reach import Place, Wanted
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
 __all__ = ["backward", "grad"]
 
 _ndarray = np.ndarray
+Key = TypeVar("Key")
 
 
 @guarded
 def backward(tensors: Tensor | Sequence[Tensor], grad_tensors: Any = None, retain_graph: bool | None = None,
              create_graph: bool = False, grad_variables: Any = None,
-             inputs: Tensor | Sequence[Tensor] | None = None) -> None:
+             inputs: Tensor | Sequence[Tensor] | dict[Any, Tensor] | None = None) -> None:
     """Add the gradient of sum_i <grad_tensors[i], tensors[i]> to the `.grad` of every leaf.
 
     Parameters
@@ -47,8 +49,9 @@ def backward(tensors: Tensor | Sequence[Tensor], grad_tensors: Any = None, retai
     create_graph : bool
         Must be False: `.grad` has no history. `autograd.grad` has this argument.
     grad_variables : PyTorch's older name for grad_tensors
-    inputs : Tensor, or a sequence of them, optional
-        Only these get a `.grad`, also where they are results of ops.
+    inputs : Tensor, a sequence or a dict of them, optional
+        Only these get a `.grad`, also where they are results of ops. Only the ops run, and only the
+        hooks, that lead to them.
 
     Raises
     ------
@@ -68,14 +71,13 @@ def backward(tensors: Tensor | Sequence[Tensor], grad_tensors: Any = None, retai
         if grad_tensors is not None:
             raise GraphError("grad_tensors and grad_variables are one argument", who="backward")
         grad_tensors = grad_variables
-    if isinstance(tensors, tape.Tensor):
-        tensors, grad_tensors = [tensors], None if grad_tensors is None else [grad_tensors]
+    outs, upstream = _with_upstream("backward", tensors, grad_tensors)
     if inputs is None:
-        leaves = walk(tensors, grad_tensors, bool(retain_graph))
+        leaves = walk(outs, upstream, bool(retain_graph))
     else:
-        leaves = _of_these(tensors, grad_tensors, bool(retain_graph), inputs)
+        leaves = _of_these(outs, upstream, bool(retain_graph), _inputs("backward", inputs))
     # memory that some leaf, or the caller, holds already: no other leaf's `.grad` may share it
-    taken = _memory_of(grad_tensors) if grad_tensors else set()
+    taken = _memory_of(upstream)
     for slot in leaves.values():
         leaf, g = slot
         if leaf.grad is not None:
@@ -89,34 +91,73 @@ def backward(tensors: Tensor | Sequence[Tensor], grad_tensors: Any = None, retai
         leaf.grad = tape.wrapped(g)
 
 
-def _of_these(tensors: Sequence[Tensor], grad_tensors: Any, retain_graph: bool,
-              inputs: Any) -> dict[int, list[Any]]:
+def _with_upstream(who: str, tensors: Any, gradients: Any) -> tuple[list[Tensor], list[Any]]:
+    """The outputs as a list, and the upstream gradient of each, or None."""
+    one = isinstance(tensors, tape.Tensor)
+    outs: list[Tensor] = [tensors] if one else list(tensors)
+    if isinstance(gradients, (list, tuple)):
+        # of one output, a list of numbers is its gradient
+        if one and not (gradients and (gradients[0] is None or isinstance(gradients[0], (tape.Tensor, _ndarray)))):
+            gradients = [gradients]
+    elif gradients is None:
+        gradients = [None] * len(outs)
+    elif isinstance(gradients, (tape.Tensor, _ndarray)) or one:
+        gradients = [gradients]
+    given = list(gradients)
+    if len(given) < len(outs):
+        raise ShapeError("there are fewer upstream gradients than outputs", who=who, expected=len(outs),
+                         got=len(given), hint="None stands for the 1 of a scalar.")
+    return outs, given
+
+
+def _inputs(who: str, inputs: Any) -> list[Tensor]:
+    """The tensors whose gradients are wanted, as a list."""
+    ins = [inputs] if isinstance(inputs, tape.Tensor) else \
+        list(inputs.values() if isinstance(inputs, dict) else inputs)
+    if not ins:
+        raise GraphError("there is no tensor in inputs", who=who,
+                         hint="Leave it out for all leaves." if who == "backward" else "")
+    for t in ins:
+        if not isinstance(t, tape.Tensor):
+            raise DTypeError(who=who, expected="inputs as tensors", got=described(t))
+        if not t.requires_grad:
+            raise GraphError("one of inputs requires no gradient", who=who, got=f"shape {t.shape}")
+    return ins
+
+
+def _of_these(outs: list[Tensor], upstream: list[Any], retain_graph: bool, ins: list[Tensor]) -> dict[int, list[Any]]:
     """{id(input): [input, its gradient]} of those inputs that have one and are leaves. A result of
     an op keeps its own on the walk, once, also where retain_grad() was called before.
     """
-    ins = [inputs] if isinstance(inputs, tape.Tensor) else list(inputs)
-    if not ins:
-        raise GraphError("there is no tensor in inputs", who="backward", hint="Leave it out for all leaves.")
-    for t in ins:
-        if not t.requires_grad:
-            raise GraphError("one of inputs requires no gradient", who="backward", got=f"shape {t.shape}")
     for t in ins:
         t.retain_grad()
-    gradients = grad(tensors, ins, grad_tensors, retain_graph, allow_unused=True)
+    gradients = grad(outs, ins, upstream, retain_graph, allow_unused=True)
     return {id(t): [t, g._data] for t, g in zip(ins, gradients) if g is not None and t.is_leaf}
 
 
-@guarded
+@overload
+def grad(outputs: Tensor | Sequence[Tensor], inputs: dict[Key, Tensor], grad_outputs: Any = None,
+         retain_graph: bool | None = None, create_graph: bool = False, only_inputs: bool = True,
+         allow_unused: bool | None = None, is_grads_batched: bool = False,
+         materialize_grads: bool = False) -> dict[Key, Tensor | None]: ...
+@overload
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], grad_outputs: Any = None,
          retain_graph: bool | None = None, create_graph: bool = False, only_inputs: bool = True,
          allow_unused: bool | None = None, is_grads_batched: bool = False,
-         materialize_grads: bool = False) -> tuple[Tensor | None, ...]:
+         materialize_grads: bool = False) -> tuple[Tensor | None, ...]: ...
+@guarded
+def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor] | dict[Any, Tensor],
+         grad_outputs: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+         only_inputs: bool = True, allow_unused: bool | None = None, is_grads_batched: bool = False,
+         materialize_grads: bool = False) -> Any:
     """The gradients of `outputs` with respect to `inputs`, returned instead of added to `.grad`.
 
     Parameters
     ----------
-    outputs, inputs : Tensor, or a sequence of them
-        inputs may be leaves or results of ops.
+    outputs : Tensor, or a sequence of them
+    inputs : Tensor, a sequence or a dict of them
+        Leaves or results of ops; of a dict, the result is a dict. Only the ops run, and only the
+        hooks, that lead to them.
     grad_outputs : array-like, or a sequence of them, optional
         The upstream gradient of each output; None stands for 1, where the output is a scalar.
     retain_graph : bool, optional
@@ -129,7 +170,7 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
         Whether an input that the outputs do not depend on gives None instead of an error.
     is_grads_batched : bool
         The first dimension of grad_outputs counts upstream gradients, and that of the results too.
-        They are walked one after the other.
+        They are walked one after the other, so that a hook runs once for each, on its gradient.
     materialize_grads : bool
         Zeros in the place of None.
 
@@ -138,11 +179,13 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     RangeError
         only_inputs=False, or materialize_grads with allow_unused=False.
     GraphError
-        An input was not used, an output has no history, or the graph was used and freed before.
+        An input was not used or requires no gradient, there is none, an output has no history, or
+        the graph was used and freed before.
         With create_graph also where an op has no gradient on the tape: recurrent layers, cumprod,
         prod, scatter_reduce, attention with dropout, writes, and functions of your own.
     ShapeError
-        An output is not a scalar and has no upstream gradient, or one of another shape.
+        An output is not a scalar and has no upstream gradient, or one of another shape, or there
+        are fewer of these than outputs.
 
     >>> import fastnn as nn
     >>> x = nn.tensor([1.0, 2.0], requires_grad=True)
@@ -152,10 +195,11 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     >>> nn.autograd.grad(slope.sum(), x)                        # 6 x
     (tensor([ 6., 12.]),)
     """
-    outs = [outputs] if isinstance(outputs, tape.Tensor) else list(outputs)
-    ins = [inputs] if isinstance(inputs, tape.Tensor) else list(inputs)
-    if grad_outputs is not None and isinstance(outputs, tape.Tensor):
-        grad_outputs = [grad_outputs]
+    if isinstance(inputs, dict):
+        return dict(zip(inputs, grad(outputs, list(inputs.values()), grad_outputs, retain_graph, create_graph,
+                                     only_inputs, allow_unused, is_grads_batched, materialize_grads)))
+    outs, upstream = _with_upstream("grad", outputs, grad_outputs)
+    ins = _inputs("grad", inputs)
     if not only_inputs:
         raise RangeError(who="grad", expected="only_inputs=True", got=only_inputs,
                          hint="nn.autograd.backward adds to the .grad of all leaves.")
@@ -164,30 +208,28 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
                          expected="allow_unused=True, or left out, with materialize_grads=True", got=allow_unused)
     found: list[Any]
     if is_grads_batched:
-        return _batched(outs, ins, grad_outputs, retain_graph=bool(retain_graph), create_graph=create_graph,
+        return _batched(outs, ins, upstream, retain_graph=bool(retain_graph), create_graph=create_graph,
                         allow_unused=allow_unused, materialize_grads=materialize_grads)
     if create_graph:
         from . import twice  # few need it, and it costs import time
-        given = [None] * len(outs) if grad_outputs is None else list(grad_outputs)
-        found = twice.gradients(outs, [_upstream_on_tape(t, g) for t, g in zip(outs, given)], ins)
+        found = twice.gradients(outs, [_upstream_on_tape(t, g) for t, g in zip(outs, upstream)], ins)
     else:
-        between: dict[tuple[int, int], np.ndarray | None] = {(id(t.node), t.index): None for t in ins
-                                                             if not t.is_leaf}
-        leaves = walk(outs, grad_outputs, bool(retain_graph), between)
+        between: dict[Place, np.ndarray] = {}
+        leaves = walk(outs, upstream, bool(retain_graph), Wanted(outs, ins), between)
         arrays = [leaves[id(t)][1] if id(t) in leaves else between.get((id(t.node), t.index)) for t in ins]
         found = [None if g is None else tape.wrapped(g.copy()) for g in arrays]
     if materialize_grads:
-        found = [tape.wrapped(np.zeros_like(t._data)) if g is None else g for t, g in zip(ins, found)]
+        found = [tape.wrapped(np.zeros_like(t._data)).requires_grad_(create_graph) if g is None else g
+                 for t, g in zip(ins, found)]
     if not allow_unused and any(g is None for g in found):
         raise GraphError("an input was not used to compute the outputs, or a backward returned None for it",
                          who="grad", hint="Pass allow_unused=True to get None for it.")
     return tuple(found)
 
 
-def _batched(outs: list[Tensor], ins: list[Tensor], grad_outputs: Any, retain_graph: bool,
+def _batched(outs: list[Tensor], ins: list[Tensor], upstream: list[Any], retain_graph: bool,
              **options: Any) -> tuple[Tensor | None, ...]:
     """`grad` for each of the upstream gradients that the first dimension counts, stacked."""
-    upstream: list[Any] = [] if grad_outputs is None else list(grad_outputs)
     given = [x for x in upstream if x is not None]
     lengths = {np.shape(getattr(x, "_data", x))[:1] for x in given}
     if len(lengths) != 1 or lengths == {()} or lengths == {(0,)}:
@@ -201,12 +243,12 @@ def _batched(outs: list[Tensor], ins: list[Tensor], grad_outputs: Any, retain_gr
     return tuple([None if column[0] is None else stack(column) for column in zip(*rows)])
 
 
-def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_graph: bool,
-         between: dict[tuple[int, int], np.ndarray | None] | None = None) -> dict[int, list[Any]]:
+def walk(outputs: Sequence[Tensor], gradients: Sequence[Any], retain_graph: bool, wanted: Wanted | None = None,
+         between: dict[Place, np.ndarray] | None = None) -> dict[int, list[Any]]:
     """Run the nodes under `outputs`, the newest first.
 
-    between: its keys, (id(node), which output), are results of ops whose gradients are wanted too;
-    it is filled here.
+    wanted: only those nodes run that lead to these; without it, all. between: gets the gradients of
+    those that are results of ops.
 
     Returns {id(leaf): [leaf, its gradient]}.
     """
@@ -237,18 +279,26 @@ def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_grap
             else:
                 join(slot, 1, g)
 
-    for i, t in enumerate(outputs):
-        arrive(t if t.is_leaf else (t.node, t.index), _upstream(t, None if gradients is None else gradients[i]))
+    for t, gradient in zip(outputs, gradients):
+        parent = t if t.is_leaf else (t.node, t.index)
+        if wanted is None or wanted.has(parent):
+            arrive(parent, _upstream(t, gradient))
+        else:
+            _upstream(t, gradient)                  # it must be right all the same
 
+    needs: Sequence[bool] | None = None
     while queue:
         node = heappop(queue)
         grads = pending.pop(node)
         if node.extras is not None:
             run_hooks(node.extras, grads)
-        if between is not None:
+        if wanted is not None and between is not None:
             for index in grads:
-                if (id(node), index) in between:
-                    between[(id(node), index)] = grads[index]
+                if (id(node), index) in wanted.places:
+                    between[id(node), index] = grads[index]
+            needs = wanted.needs(node)
+            if not any(needs):                      # it made one, and leads to no other
+                continue
         # An op y = x[key] has `places`, which tells the key. Its dy is added to dx at these places,
         # and no dx of zeros with a few numbers is made. (None, of a freed node, is not in PLACES.)
         places = PLACES.get(node.backward)          # type: ignore[arg-type]
@@ -262,9 +312,11 @@ def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_grap
                                  hint="Reshape a copy.")
             join_at(node.parents[0], key, grads[0], pending, leaves, arrive)
         else:
-            results = node.run(grads)
+            results = node.run(grads, needs)
             # join adds in place only where nobody else holds an array: keep no reference here
             del grads
+            if needs is not None:
+                results = [dx if need else None for need, dx in zip(needs, results)]
             for parent, dx in zip(node.parents, results):
                 if parent is not None and dx is not None:
                     arrive(parent, _checked(node, parent, dx, anomaly))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
-from ..autograd import is_grad_enabled
+from ..autograd import RemovableHandle, is_grad_enabled
 from ..device import destination, on_cpu
 from ..errors import AttributeMistake, DTypeError, FastnnError, RangeError, ShapeError, warn_once
 from ..guard import FOREIGN, NameMistake, PathMistake, guard_methods, guarded, is_ours, named, refusal
@@ -74,32 +74,6 @@ class LoadReport(tuple):
         if not self[0] and not self[1]:
             return "<All keys matched successfully>"
         return f"LoadReport(missing_keys={self[0]}, unexpected_keys={self[1]})"
-
-
-class RemovableHandle:
-    """Takes a hook away again: call it, call `remove()`, or leave its `with` block."""
-
-    @named
-    def __init__(self, hooks: dict[Any, Any], hook: Any, first: bool = False) -> None:
-        if not callable(hook):
-            raise DTypeError(who="register_hook", expected="a hook that can be called", got=type(hook).__name__)
-        self._hooks = hooks
-        others = dict(hooks) if first else {}
-        for key in others:
-            del hooks[key]
-        hooks[self] = hook
-        hooks.update(others)
-
-    def remove(self) -> None:
-        self._hooks.pop(self, None)
-
-    __call__ = remove
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
 
 
 class _Hook:
