@@ -8,14 +8,15 @@ with one fancy index per array, so that no Python runs per sample. `Dataset` giv
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
 
 from ..arrays import empty
 from ..errors import DTypeError, RangeError, ShapeError
-from ..guard import guard_methods, named, strange
+from ..guard import described, guard_methods, named, strange
 from ..moved import moved_names
 from ..tensor import Tensor, array_of, tensor
 
@@ -166,18 +167,18 @@ def fetch(dataset: Any, indices: np.ndarray) -> Any:
 def collate(samples: Sequence[Any], places: Sequence[Any] | np.ndarray = ()) -> Any:
     """Stack samples to a tuple of arrays (B, ...), one for each field of a sample.
 
-    A sample is a tuple or list of fields, or one field alone; a field is an array, a Tensor or a
-    number (or nested lists of numbers, inside a tuple). Python floats become float32, Python ints
-    int64. A sample, or a field, that is a dict gives a dict of stacked values, and a field that is
-    a tuple or list of arrays a tuple of them; text in a dict gives a list. `places` are the
+    A sample is a tuple or list of fields, or one field alone; a field is an array, a Tensor, a
+    number or nested lists of numbers. Python floats become float32, Python ints int64. A sample, or
+    a field, that is a dict or a tuple (also one with names) gives the same of stacked values, and a
+    list that holds other things than numbers a tuple of them; text gives a list. `places` are the
     samples' numbers in the dataset, for errors.
 
     Raises
     ------
     ShapeError
-        Fields of different shapes, or samples with different numbers of fields.
+        Fields of different shapes, or samples with different numbers of fields or other keys.
     DTypeError
-        A field that is neither a number nor an array of numbers.
+        A field that is neither a number, an array of numbers, text nor made of them.
     """
     places = places if len(places) == len(samples) else range(len(samples))
     if isinstance(samples[0], Mapping):
@@ -187,8 +188,25 @@ def collate(samples: Sequence[Any], places: Sequence[Any] | np.ndarray = ()) -> 
     for row in rows:
         if len(row) != width:
             raise ShapeError("samples differ in their number of fields", who="DataLoader", expected=width, got=len(row))
-    return tuple([_stack_values([row[k] for row in rows], str(k), k == width - 1 > 0, width, places)
-                  for k in range(width)])
+    return alike(rows[0], [_stack_values([row[k] for row in rows], str(k), k == width - 1 > 0, width, places)
+                           for k in range(width)])
+
+
+def alike(model: Any, fields: Sequence[Any]) -> Any:
+    """A tuple of these fields, or one with the names of the model's."""
+    return type(model)(*fields) if hasattr(model, "_fields") else tuple(fields)
+
+
+def dict_alike(model: Mapping[Any, Any], values: Mapping[Any, Any]) -> Any:
+    """A dict of these values, under the model's keys and of its type where it can be copied."""
+    if type(model) is not dict and isinstance(model, MutableMapping):
+        try:
+            made = copy(model)
+            made.update(values)
+            return made
+        except Exception:                           # a class of the user's may have other rules
+            return dict(values)
+    return dict(values)
 
 
 def _stack_values(values: list[Any], field: str, target: bool, width: int, places: Any) -> Any:
@@ -196,30 +214,38 @@ def _stack_values(values: list[Any], field: str, target: bool, width: int, place
     first = values[0]
     if isinstance(first, Mapping):
         return _stack_dicts(values, f"{field}.", places)
-    if isinstance(first, (tuple, list)) and any(isinstance(x, (np.ndarray, Tensor, Mapping)) for x in first):
+    if isinstance(first, tuple) or (isinstance(first, list) and not _is_row(first)):
         for value in values:
             if not isinstance(value, (tuple, list)) or len(value) != len(first):
                 raise ShapeError(f"field {field} of the samples differs in its number of parts", who="DataLoader",
                                  expected=len(first), got=len(value) if hasattr(value, "__len__") else
                                  type(value).__name__)
-        return tuple([_stack_values([value[k] for value in values], f"{field}.{k}", False, width, places)
-                      for k in range(len(first))])
-    return _stack([_field(value, field, target, width, i) for value, i in zip(values, places)], field)
+        return alike(first, [_stack_values([value[k] for value in values], f"{field}.{k}", False, width, places)
+                             for k in range(len(first))])
+    if all(isinstance(value, (str, bytes)) for value in values):
+        return values
+    arrays = [_field(value, field, target, width, i) for value, i in zip(values, places)]
+    dtype = np.result_type(*arrays)
+    if dtype == np.float64 and not any(hasattr(value, "dtype") for value in values):
+        dtype = np.dtype(np.float32)                # Python's ints beside floats
+    return _stack(arrays, field, dtype)
 
 
-def _stack_dicts(samples: Sequence[Any], lead: str, places: Any) -> dict[Any, Any]:
-    """{key: the samples' values, stacked}; text stays a list."""
+def _is_row(values: list[Any]) -> bool:
+    """Whether a list is a row of numbers, or rows of them, and no list of fields."""
+    return not any(isinstance(value, (np.ndarray, Tensor, Mapping, tuple, str, bytes))
+                   or (isinstance(value, list) and not _is_row(value)) for value in values)
+
+
+def _stack_dicts(samples: Sequence[Any], lead: str, places: Any) -> Any:
+    """{key: the samples' values, stacked}."""
     keys = list(samples[0])
     for sample in samples:
         if not isinstance(sample, Mapping) or set(sample) != set(keys):
             raise ShapeError("samples differ in their keys", who="DataLoader", expected=keys,
                              got=list(sample) if isinstance(sample, Mapping) else type(sample).__name__)
-    found: dict[Any, Any] = {}
-    for key in keys:
-        values = [sample[key] for sample in samples]
-        text = all(isinstance(value, (str, bytes)) for value in values)
-        found[key] = values if text else _stack_values(values, f"{lead}{key}", False, 1, places)
-    return found
+    return dict_alike(samples[0], {key: _stack_values([sample[key] for sample in samples], f"{lead}{key}", False, 1,
+                                                      places) for key in keys})
 
 
 def _field(value: Any, field: str, target: bool, width: int, sample: int) -> np.ndarray:
@@ -229,7 +255,8 @@ def _field(value: Any, field: str, target: bool, width: int, sample: int) -> np.
     except (TypeError, ValueError):                 # rows of different lengths
         array = np.asarray(None)
     if array.dtype.kind not in "biuf":
-        got, hint = strange(array if hasattr(value, "__array__") else value) or (type(value).__name__, "")
+        got, hint = strange(array if hasattr(value, "__array__") else value) or (
+            described(value), "An integer has at most 64 bits.")
         if value is None:
             hint = "Does __getitem__ return nothing?" if width == 1 else "Leave out the samples that have none."
             hint = "A label that is not to count is -100, the ignore_index." if target else hint
@@ -240,14 +267,14 @@ def _field(value: Any, field: str, target: bool, width: int, sample: int) -> np.
     return array.astype({"f": np.float32, "i": np.int64}.get(array.dtype.kind, array.dtype))
 
 
-def _stack(arrays: list[np.ndarray], field: str) -> np.ndarray:
+def _stack(arrays: list[np.ndarray], field: str, dtype: np.dtype) -> np.ndarray:
     for array in arrays:
         if array.shape != arrays[0].shape:
             raise ShapeError(
                 f"field {field} of the samples differs in shape", who="DataLoader", expected=arrays[0].shape,
                 got=array.shape, hint="Pad or crop the samples to one shape in __getitem__.",
             )
-    return np.stack(arrays, out=empty((len(arrays), *arrays[0].shape), np.result_type(*arrays)))
+    return np.stack(arrays, out=empty((len(arrays), *arrays[0].shape), dtype), casting="same_kind")
 
 
 moved_names(__name__)

@@ -15,7 +15,7 @@ from ..errors import DTypeError, RangeError
 from ..guard import described, named, need_defaults, whole
 from ..random import Generator, stream_of
 from ..tensor import Tensor, tensor
-from .dataset import fetch, permutation, philox
+from .dataset import alike, dict_alike, fetch, permutation, philox
 
 __all__ = ["DataLoader"]
 
@@ -62,7 +62,8 @@ class DataLoader:
     ------
     tuple of Tensor
         One Tensor of shape (B, ...) per field of the samples; a dataset of single fields gives
-        1-tuples. Samples that are dicts give dicts, and fields that are tuples of arrays tuples.
+        1-tuples. Samples and fields that are dicts or tuples give dicts and tuples of stacked
+        values, and text lists.
 
     Attributes
     ----------
@@ -273,9 +274,9 @@ def as_tensors(batch: Any, whole: bool = False) -> Any:
     one field is a tuple.
     """
     if isinstance(batch, tuple) or (whole and isinstance(batch, list)):
-        return tuple([field if isinstance(field, Tensor) else as_tensors(field) for field in batch])
+        return alike(batch, [field if isinstance(field, Tensor) else as_tensors(field) for field in batch])
     if isinstance(batch, Mapping):
-        return {key: as_tensors(value) for key, value in batch.items()}
+        return dict_alike(batch, {key: as_tensors(value) for key, value in batch.items()})
     if isinstance(batch, (str, bytes, Tensor)) or (isinstance(batch, list) and batch and isinstance(
             batch[0], (str, bytes))):
         return batch

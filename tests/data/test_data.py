@@ -1,5 +1,6 @@
 """Datasets, splits, batches in a reproducible order, the bundled digits, toy problems."""
 
+import collections
 import hashlib
 from importlib import resources
 
@@ -309,12 +310,58 @@ def test_collates_plain_sequences():
     assert only.data.tolist() == [1, 2] and only.dtype == np.float32
 
 
+Point = collections.namedtuple("Point", ["x", "y"])
+STRUCTURES = {
+    "tuple": (1, 2.5), "dict of a tuple": {"x": (1, 2.5)}, "tuple of tuples": ((1, 2), (3.5, (4, True))),
+    "dict of a tuple of a dict": {"a": ({"b": np.ones(2, np.float32), "c": "word"}, 1)}, "names": Point(1, 2.5),
+    "dict of names": {"p": Point(np.ones((2, 2)), "word")}, "names of names": Point(Point(1, 2), [np.ones(1), "w"]),
+    "text": ("word", b"bytes"), "list of text": (["a", "b"], 0), "list of tuples": ([(1, 2), (3, 4)], 0),
+    "list of arrays": [np.ones(2), np.ones(3)], "empty": ((), {}, 1), "ordered": collections.OrderedDict(a=1, b=2),
+    "with a default": collections.defaultdict(list, a=(1, 2)), "NumPy's numbers": (np.float64(1), np.int16(2)),
+    "user's": collections.UserDict(a=1),
+}
+
+
+@pytest.mark.parametrize("kind", STRUCTURES)
+def test_structures_are_pytorchs(kind, torch):
+    """The same arrays at the same places; Python's floats are float32, and lists tuples, here."""
+    def told(x):
+        if hasattr(x, "numpy"):
+            return str(x.dtype).replace("torch.", "").replace("float64", "float32"), x.tolist()
+        if hasattr(x, "keys"):
+            return type(x), {key: told(x[key]) for key in x}
+        if isinstance(x, (tuple, list)) and not (x and isinstance(x[0], (str, bytes))):
+            return type(x) if hasattr(x, "_fields") else "several", [told(part) for part in x]
+        return list(x)
+    samples = [STRUCTURES[kind]] * 3
+    batch = next(iter(DataLoader(samples, batch_size=3)))
+    assert told(batch) == told(torch.utils.data.default_collate(samples))
+
+
+def test_python_numbers_of_two_types_are_one_type(torch):
+    for samples in ([1, 2.5], [True, 2], [2.5, 1]):
+        (batch,) = next(iter(DataLoader(samples, 2)))
+        assert batch.tolist() == torch.utils.data.default_collate(samples).tolist()
+        assert batch.dtype == (np.int64 if samples[0] is True else np.float32)
+
+
+def test_a_list_of_numbers_is_a_row():
+    x, _ = next(iter(DataLoader([([1, 2.5], 0), ([[3, 4]][0], 1)], 2)))
+    assert x.tolist() == [[1, 2.5], [3, 4]] and x.dtype == np.float32
+    x, _ = next(iter(DataLoader([([[1, 2], [3, 4]], 0)], 1)))
+    assert x.shape == (1, 2, 2) and x.dtype == np.int64
+
+
 @pytest.mark.parametrize("samples, error, words", [
     ([(np.zeros(2),), (np.zeros(3),)], nn.ShapeError,
      "field 0 of the samples differs in shape, expected (2,), got (3,)"),
     ([(1, 2), (1,)], nn.ShapeError, "number of fields, expected 2, got 1"),
-    ([("a", 1)], nn.DTypeError, "field 0 of sample 0 is no array of numbers, expected numbers, arrays or Tensors, "
-                                "got 'a'. Text becomes"),
+    ([("a", 1), (2, 1)], nn.DTypeError, "field 0 of sample 0 is no array of numbers, expected numbers, arrays or "
+                                        "Tensors, got 'a'. Text becomes"),
+    ([(1, 1), ("a", 1)], nn.DTypeError, "field 0 of sample 1 is no array of numbers"),
+    ([(2**70, 1)], nn.DTypeError, "field 0 of sample 0 is no array of numbers"),
+    ([((1, 2), 0), ((1,), 0)], nn.ShapeError, "field 0 of the samples differs in its number of parts, expected 2, "
+                                              "got 1"),
     ([{"x": 1}, {"y": 1}], nn.ShapeError, "samples differ in their keys, expected ['x'], got ['y']"),
     ([{"x": 1}, 1], nn.ShapeError, "samples differ in their keys, expected ['x'], got int"),
     ([{"x": object()}], nn.DTypeError, "field x of sample 0 is no array of numbers"),
