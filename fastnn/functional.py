@@ -41,6 +41,7 @@ from .ops.losses import *
 from .ops.lstm import *
 from .ops.margin import *
 from .ops.matmul import *
+from .ops.nan import *
 from .ops.norm import *
 from .ops.pad import *
 from .ops.permute import *
@@ -53,6 +54,7 @@ from .ops.repeat import *
 from .ops.rnn import *
 from .ops.scan import *
 from .ops.scatter import *
+from .ops.search import *
 from .ops.shape import *
 from .ops.shuffle import *
 from .ops.slices import *

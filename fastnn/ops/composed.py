@@ -1,4 +1,4 @@
-"""Functions of each element that are composed of others."""
+"""Functions of each element, of one or several inputs, that are composed of others."""
 
 from __future__ import annotations
 
@@ -8,27 +8,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..autograd import stepped
-from ..errors import DTypeError, RangeError, ShapeError
-from ..tensor import Tensor, number_of, tensor, wrapped
+from ..errors import DTypeError, RangeError
+from ..tensor import Tensor, tensor
 from .activation import elu, tanh
 from .arithmetic import add, cast, div, maximum, minimum, mul, operand, sub
-from .checks import common_dtype, need_float, renamed
+from .checks import common_dtype, need_float
 from .clone import clone, to
 from .compare import eq, gt, isinf
-from .elementary import abs, clamp, exp, expm1, log1p, neg, pow
+from .elementary import abs, clamp, exp, expm1, log1p, pow
 from .indexing import masked_fill, where
-from .reduce import norm, one_axis
 from .repeat import broadcast_tensors
-from .softmax import softmax
 from .transcendental import exp2
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
-    from .checks import Numpy
+    pass
 
-__all__ = ["addcdiv", "addcmul", "celu", "float_power", "ldexp", "lerp", "logaddexp", "logaddexp2", "nan_to_num",
-           "nextafter", "positive", "renorm", "rsub", "softmin", "tanhshrink"]
+__all__ = ["addcdiv", "addcmul", "celu", "float_power", "ldexp", "lerp", "logaddexp", "logaddexp2",
+           "nextafter", "positive", "rsub", "tanhshrink"]
 
 
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
@@ -239,80 +236,6 @@ def nextafter(input: Tensor, other: Tensor) -> Tensor:
     return where(eq(a, b), stepped("nextafter", b._data, b), y)
 
 
-def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
-    r"""Slices along a dimension made shorter, where they are too long.
-
-    .. math:: y_i = x_i \cdot \frac{maxnorm}{|x_i|_p + 10^{-7}} \; (|x_i|_p > maxnorm), \; x_i \;
-        (\text{else})
-
-    Parameters
-    ----------
-    input : Tensor of at least two dimensions, float32 or float64
-    p : float
-        Of the `norm`; above 0.
-    dim : int
-        The dimension whose slices are measured, each by itself.
-    maxnorm : float
-        From 0 up.
-
-    Raises
-    ------
-    ShapeError : if there are fewer than two dimensions.
-    RangeError : if there is no such dimension, p is not above 0, or maxnorm is negative.
-    DTypeError : if input is not floating point.
-
-    Cost: a norm, and three passes over the elements.
-
-    >>> import fastnn as nn
-    >>> nn.renorm(nn.tensor([[3.0, 4.0], [0.0, 1.0]]), 2, 0, 1.0)
-    tensor([[0.6, 0.8],
-            [0.0, 1.0]])
-    """
-    need_float("renorm", input=input._data)
-    if input.ndim < 2:
-        raise ShapeError(who="renorm", expected="at least two dimensions", got=input.shape)
-    if not (p > 0 and maxnorm >= 0):
-        raise RangeError(who="renorm", expected="p > 0 and maxnorm >= 0", got=f"p={p}, maxnorm={maxnorm}")
-    d = one_axis("renorm", input.ndim, dim)
-    others = tuple([e for e in range(input.ndim) if e != d])
-    long = gt(norm(input.detach(), p, others, True), maxnorm)
-    length = norm(where(long, input, 0.0), p, others, True)     # what stays as it is has slope 1
-    return where(long, mul(input, float(maxnorm) / add(length, 1e-7)), input)
-
-
-def nan_to_num(input: Tensor, nan: float | None = 0.0, posinf: float | None = None,
-               neginf: float | None = None) -> Tensor:
-    """Numbers in the place of NaN and infinities; there the gradient is 0.
-
-    Parameters
-    ----------
-    input : Tensor of any shape and dtype
-    nan : number, optional
-    posinf, neginf : number, optional
-        None: the largest and the smallest number of the type.
-
-    Raises
-    ------
-    RangeError : if the type cannot hold a number.
-    DTypeError : if one is no number.
-
-    Cost: three passes over the elements.
-
-    >>> import fastnn as nn
-    >>> nn.nan_to_num(nn.tensor([float("nan"), float("inf"), 1.0]), posinf=9.0)
-    tensor([0., 9., 1.])
-    """
-    if input.dtype.kind != "f":
-        return add(input, 0) if input.dtype.kind != "b" else input
-    most = float(np.finfo(input.dtype).max)
-    x = input._data
-    for mask, value, default in ((np.isnan(x), nan, 0.0), (np.isposinf(x), posinf, most),
-                                 (np.isneginf(x), neginf, -most)):
-        number = number_of("nan_to_num", default if value is None else value, x.dtype)
-        input = where(wrapped(np.asarray(~mask)), input, float(number))
-    return input
-
-
 def positive(input: Tensor) -> Tensor:
     """+x, which is x. DTypeError for booleans.
 
@@ -376,24 +299,6 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     if alpha > 0:
         return mul(elu(div(input, alpha)), alpha)
     return where(gt(input, 0), input, mul(expm1(div(input, alpha)), alpha))
-
-
-def softmin(input: Tensor, dim: int | None = None, dtype: Any = None, **numpy: Unpack[Numpy]) -> Tensor:
-    """softmax of -x: the smallest gets most.
-
-    Parameters
-    ----------
-    input, dim, dtype : as in `softmax`
-
-    Errors and cost: as `softmax`, and one pass.
-
-    >>> import fastnn as nn
-    >>> nn.functional.softmin(nn.tensor([0.0, 0.0]), 0)
-    tensor([0.5, 0.5])
-    """
-    if numpy:
-        return softmin(input, dtype=dtype, **renamed("softmin", numpy, dim=dim))
-    return softmax(neg(input), dim, dtype)
 
 
 # ---- what the functions share --------------------------------------------------------------------

@@ -10,9 +10,10 @@ from ..errors import DTypeError, RangeError, ShapeError
 from ..tensor import Tensor, wrapped
 from .arithmetic import add, div, mul, sub
 from .checks import need_float, renamed
+from .compare import gt
 from .elementary import clamp
-from .indexing import index_select
-from .reduce import norm, sum
+from .indexing import index_select, where
+from .reduce import norm, one_axis, sum
 from .repeat import broadcast_tensors
 from .shape import unsqueeze
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from .checks import Numpy
 
-__all__ = ["cdist", "cosine_similarity", "normalize", "pairwise_distance", "pdist"]
+__all__ = ["cdist", "cosine_similarity", "dist", "normalize", "pairwise_distance", "pdist", "renorm"]
 
 COMPUTE_MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
 
@@ -195,3 +196,66 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     i, j = (wrapped(k) for k in np.triu_indices(input.shape[0], 1))
     apart = sub(index_select(input, 0, i), index_select(input, 0, j))
     return sum(apart, -1) if input.shape[1] == 0 else norm(apart, p, -1)
+
+
+def dist(input: Tensor, other: Tensor, p: float = 2.0) -> Tensor:
+    """The norm of a difference: `norm` of input - other.
+
+    Parameters
+    ----------
+    input, other : Tensor, floating point, which broadcast
+    p : as in `norm`
+
+    Raises
+    ------
+    ShapeError : if the shapes do not broadcast.
+    DTypeError : if input is not floating point.
+
+    Cost: as `norm`, and one pass.
+
+    >>> import fastnn as nn
+    >>> nn.dist(nn.tensor([3.0, 0.0]), nn.tensor([0.0, 4.0]))
+    tensor(5.)
+    """
+    return norm(sub(input, other), p)
+
+
+def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
+    r"""Slices along a dimension made shorter, where they are too long.
+
+    .. math:: y_i = x_i \cdot \frac{maxnorm}{|x_i|_p + 10^{-7}} \; (|x_i|_p > maxnorm), \; x_i \;
+        (\text{else})
+
+    Parameters
+    ----------
+    input : Tensor of at least two dimensions, float32 or float64
+    p : float
+        Of the `norm`; above 0.
+    dim : int
+        The dimension whose slices are measured, each by itself.
+    maxnorm : float
+        From 0 up.
+
+    Raises
+    ------
+    ShapeError : if there are fewer than two dimensions.
+    RangeError : if there is no such dimension, p is not above 0, or maxnorm is negative.
+    DTypeError : if input is not floating point.
+
+    Cost: a norm, and three passes over the elements.
+
+    >>> import fastnn as nn
+    >>> nn.renorm(nn.tensor([[3.0, 4.0], [0.0, 1.0]]), 2, 0, 1.0)
+    tensor([[0.6, 0.8],
+            [0.0, 1.0]])
+    """
+    need_float("renorm", input=input._data)
+    if input.ndim < 2:
+        raise ShapeError(who="renorm", expected="at least two dimensions", got=input.shape)
+    if not (p > 0 and maxnorm >= 0):
+        raise RangeError(who="renorm", expected="p > 0 and maxnorm >= 0", got=f"p={p}, maxnorm={maxnorm}")
+    d = one_axis("renorm", input.ndim, dim)
+    others = tuple([e for e in range(input.ndim) if e != d])
+    long = gt(norm(input.detach(), p, others, True), maxnorm)
+    length = norm(where(long, input, 0.0), p, others, True)     # what stays as it is has slope 1
+    return where(long, mul(input, float(maxnorm) / add(length, 1e-7)), input)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from .checks import Numpy
 
-__all__ = ["all", "amax", "amin", "any", "argmax", "argmin", "max", "min"]
+__all__ = ["all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "max", "min"]
 
 
 # ---- extremes ------------------------------------------------------------------------------------
@@ -160,6 +160,28 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor 
     return amin(input, None, keepdim) if dim is None else along("min", MIN, np.argmin, input, dim, keepdim)
 
 
+def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Range:
+    """`amin` and `amax` at once.
+
+    Parameters
+    ----------
+    input, dim, keepdim : as in `amax`
+
+    Returns
+    -------
+    A named tuple (min, max).
+
+    Errors: as `amax`. Cost: twice `amax`.
+
+    >>> import fastnn as nn
+    >>> nn.aminmax(nn.tensor([2.0, 1.0]))
+    Range(min=tensor(1.), max=tensor(2.))
+    """
+    if numpy:
+        return aminmax(input, **renamed("aminmax", numpy, dim=dim, keepdim=keepdim))
+    return Range(amin(input, dim, keepdim), amax(input, dim, keepdim))
+
+
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Tensor:
     """Where the largest element is, the first of equals.
 
@@ -245,6 +267,13 @@ class Extreme(NamedTuple):
 
     values: Tensor
     indices: Tensor
+
+
+class Range(NamedTuple):
+    """What aminmax returns."""
+
+    min: Tensor
+    max: Tensor
 
 
 def whole(op: Op, function: Callable[..., Any], input: Tensor, dim: Dim, keepdim: bool) -> Tensor:

@@ -17,7 +17,7 @@ from .clone import clone
 from .permute import transpose
 from .shape_op import axis, draw, shape_op, sizes_of, slice_axis
 
-__all__ = ["flip", "roll", "rot90"]
+__all__ = ["flip", "fliplr", "flipud", "roll", "rot90"]
 
 
 def flip(input: Tensor, *along: Any, dims: int | Sequence[int] | None = None) -> Tensor:
@@ -108,6 +108,31 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     if quarters % 2 == 0:
         return clone(input)
     return transpose(flip(input, b), a, b) if quarters == 1 else flip(transpose(input, a, b), b)
+
+
+def fliplr(input: Tensor) -> Tensor:
+    """The columns in reverse order. Parameters, errors and cost: as `flip`.
+
+    >>> import fastnn as nn
+    >>> nn.fliplr(nn.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 1],
+            [4, 3]])
+    """
+    if input.ndim < 2:
+        raise ShapeError(who="fliplr", expected="at least two dimensions", got=input.shape)
+    return flip(input, 1)
+
+
+def flipud(input: Tensor) -> Tensor:
+    """The rows in reverse order. Parameters, errors and cost: as `flip`.
+
+    >>> import fastnn as nn
+    >>> nn.flipud(nn.tensor([1, 2, 3]))
+    tensor([3, 2, 1])
+    """
+    if input.ndim < 1:
+        raise ShapeError(who="flipud", expected="at least one dimension", got=input.shape)
+    return flip(input, 0)
 
 
 # ---- records -------------------------------------------------------------------------------------

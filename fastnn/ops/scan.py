@@ -1,4 +1,4 @@
-"""Running extremes and sums, differences, searches, and sums that leave NaN out."""
+"""Running extremes, running sums of exponentials, and differences of neighbours."""
 
 from __future__ import annotations
 
@@ -7,28 +7,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DTypeError, RangeError, ShapeError
-from ..tensor import Tensor, tensor
-from .arithmetic import div, sub
+from ..errors import ShapeError
+from ..tensor import Tensor
+from .arithmetic import sub
 from .checks import need_float, renamed, single
 from .clone import clone
-from .compare import isnan, ne
+from .compare import ne
 from .composed import logaddexp
-from .extremes import amax, amin
-from .flip import flip
-from .indexing import gather, where
+from .indexing import gather
 from .join import cat
-from .reduce import norm, sum
 from .shape_op import axis
-from .slices import diagonal, narrow
+from .slices import narrow
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .checks import Numpy
 
-__all__ = ["aminmax", "bucketize", "cummax", "cummin", "diff", "dist", "fliplr", "flipud", "isin",
-           "logcumsumexp", "nanmean", "nansum", "searchsorted", "trace"]
+__all__ = ["cummax", "cummin", "diff", "logcumsumexp"]
 
 
 def cummax(input: Tensor, dim: int | None = None, **numpy: Unpack[Numpy]) -> Running:
@@ -151,256 +147,14 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
     return x
 
 
-def dist(input: Tensor, other: Tensor, p: float = 2.0) -> Tensor:
-    """The norm of a difference: `norm` of input - other.
-
-    Parameters
-    ----------
-    input, other : Tensor, floating point, which broadcast
-    p : as in `norm`
-
-    Raises
-    ------
-    ShapeError : if the shapes do not broadcast.
-    DTypeError : if input is not floating point.
-
-    Cost: as `norm`, and one pass.
-
-    >>> import fastnn as nn
-    >>> nn.dist(nn.tensor([3.0, 0.0]), nn.tensor([0.0, 4.0]))
-    tensor(5.)
-    """
-    return norm(sub(input, other), p)
-
-
-def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Range:
-    """`amin` and `amax` at once.
-
-    Parameters
-    ----------
-    input, dim, keepdim : as in `amax`
-
-    Returns
-    -------
-    A named tuple (min, max).
-
-    Errors: as `amax`. Cost: twice `amax`.
-
-    >>> import fastnn as nn
-    >>> nn.aminmax(nn.tensor([2.0, 1.0]))
-    Range(min=tensor(1.), max=tensor(2.))
-    """
-    if numpy:
-        return aminmax(input, **renamed("aminmax", numpy, dim=dim, keepdim=keepdim))
-    return Range(amin(input, dim, keepdim), amax(input, dim, keepdim))
-
-
-def trace(input: Tensor) -> Tensor:
-    """The sum of a matrix's diagonal.
-
-    Parameters
-    ----------
-    input : Tensor of two dimensions
-
-    Raises
-    ------
-    ShapeError : for another number of dimensions.
-
-    Cost: reads the diagonal.
-
-    >>> import fastnn as nn
-    >>> nn.trace(nn.tensor([[1.0, 2.0], [3.0, 4.0]]))
-    tensor(5.)
-    """
-    if input.ndim != 2:
-        raise ShapeError(who="trace", expected="a matrix", got=input.shape)
-    return sum(diagonal(input))
-
-
-def fliplr(input: Tensor) -> Tensor:
-    """The columns in reverse order. Parameters, errors and cost: as `flip`.
-
-    >>> import fastnn as nn
-    >>> nn.fliplr(nn.tensor([[1, 2], [3, 4]]))
-    tensor([[2, 1],
-            [4, 3]])
-    """
-    if input.ndim < 2:
-        raise ShapeError(who="fliplr", expected="at least two dimensions", got=input.shape)
-    return flip(input, 1)
-
-
-def flipud(input: Tensor) -> Tensor:
-    """The rows in reverse order. Parameters, errors and cost: as `flip`.
-
-    >>> import fastnn as nn
-    >>> nn.flipud(nn.tensor([1, 2, 3]))
-    tensor([3, 2, 1])
-    """
-    if input.ndim < 1:
-        raise ShapeError(who="flipud", expected="at least one dimension", got=input.shape)
-    return flip(input, 0)
-
-
 # ---- without NaN ---------------------------------------------------------------------------------
-def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None,
-           **numpy: Unpack[Numpy]) -> Tensor:
-    """`sum`, where NaN counts as 0.
-
-    Parameters
-    ----------
-    input, dim, keepdim, dtype : as in `sum`
-
-    Errors: as `sum`. Cost: as `sum`, and two passes.
-
-    >>> import fastnn as nn
-    >>> nn.nansum(nn.tensor([1.0, float("nan"), 2.0]))
-    tensor(3.)
-    """
-    if numpy:
-        return nansum(input, dtype=dtype, **renamed("nansum", numpy, dim=dim, keepdim=keepdim))
-    x = where(isnan(input), 0.0, input) if input.dtype.kind == "f" else input
-    return sum(x, dim, keepdim, dtype=dtype)
-
-
-def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None,
-            **numpy: Unpack[Numpy]) -> Tensor:
-    """The mean of what is not NaN; NaN where nothing else is.
-
-    Parameters
-    ----------
-    input, dim, keepdim, dtype : as in `sum`
-
-    Errors: as `mean`. Cost: as `mean`, and four passes.
-
-    >>> import fastnn as nn
-    >>> nn.nanmean(nn.tensor([1.0, float("nan"), 2.0]))
-    tensor(1.5)
-    """
-    if numpy:
-        return nanmean(input, dtype=dtype, **renamed("nanmean", numpy, dim=dim, keepdim=keepdim))
-    need_float("nanmean", input=input._data)
-    there = Tensor(np.asarray(~np.isnan(input._data)).astype(input.dtype))
-    return div(nansum(input, dim, keepdim, dtype=dtype), sum(there, dim, keepdim, dtype=dtype))
-
-
 # ---- where something is --------------------------------------------------------------------------
-def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False,
-                 side: str | None = None, sorter: Tensor | None = None) -> Tensor:
-    """Where values go in sorted rows, so that these stay sorted.
-
-    Parameters
-    ----------
-    sorted_sequence : Tensor of any dtype, sorted along its last dimension
-    input : Tensor, or number
-        Of the same dimensions but the last, or of any where there is one row.
-    out_int32 : bool
-        Whether the places are int32.
-    right, side : bool, "left" or "right"
-        Whether behind equals: True or "right".
-    sorter : Tensor of integers, optional
-        As argsort gives it: sorted_sequence is not sorted yet, and is taken in this order.
-
-    Returns
-    -------
-    Tensor of input's shape, int64 or int32.
-
-    Raises
-    ------
-    ShapeError : if the rows do not fit.
-    RangeError : for another side.
-
-    Cost: a search of log2(n) steps a value, in NumPy.
-
-    >>> import fastnn as nn
-    >>> nn.searchsorted(nn.tensor([1.0, 3.0, 5.0]), nn.tensor([3.0, 6.0]))
-    tensor([1, 3])
-    """
-    if side not in (None, "left", "right"):
-        raise RangeError(who="searchsorted", expected="side 'left' or 'right'", got=repr(side))
-    if sorter is not None:
-        sorted_sequence = gather(sorted_sequence, -1, sorter)
-    rows, values = sorted_sequence._data, np.asarray(getattr(input, "_data", input))
-    way: Any = "right" if right or side == "right" else "left"
-    if rows.ndim == 1:
-        found = np.asarray(np.searchsorted(rows, values, way))
-    elif rows.ndim == 0 or rows.shape[:-1] != values.shape[:-1]:
-        raise ShapeError(who="searchsorted", expected=f"values of shape (*{rows.shape[:-1]}, n)", got=values.shape)
-    else:
-        found = np.zeros(values.shape, np.int64)
-        for i in np.ndindex(rows.shape[:-1]):
-            found[i] = np.searchsorted(rows[i], values[i], way)
-    return Tensor(found.astype(np.int32 if out_int32 else np.int64))
-
-
-def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
-    """The number of the interval, between sorted boundaries, in which each value lies.
-
-    Parameters
-    ----------
-    input : Tensor, or number
-    boundaries : Tensor of one dimension, sorted
-    out_int32, right : as in `searchsorted`
-
-    Raises
-    ------
-    ShapeError : if boundaries has not one dimension.
-
-    Cost: as `searchsorted`.
-
-    >>> import fastnn as nn
-    >>> nn.bucketize(nn.tensor([0.5, 3.0]), nn.tensor([1.0, 2.0]))
-    tensor([0, 2])
-    """
-    if boundaries.ndim != 1:
-        raise ShapeError(who="bucketize", expected="boundaries of one dimension", got=boundaries.shape)
-    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
-
-
-def isin(elements: Any = None, test_elements: Any = None, *, assume_unique: bool = False, invert: bool = False,
-         element: Any = None, test_element: Any = None) -> Tensor:
-    """Whether each element is one of those in a set. No gradient.
-
-    Parameters
-    ----------
-    elements, test_elements : Tensor, or number
-    assume_unique : accepted for PyTorch's sake
-    invert : bool
-        Whether it is none of them.
-    element, test_element : PyTorch's names for elements and test_elements that are numbers
-
-    Raises
-    ------
-    DTypeError : if one is no number, array or tensor, or if one is missing.
-
-    Cost: sorts both, in NumPy.
-
-    >>> import fastnn as nn
-    >>> nn.isin(nn.tensor([1, 2, 3]), nn.tensor([2, 5]))
-    tensor([False,  True, False])
-    """
-    elements = element if elements is None else elements
-    test_elements = test_element if test_elements is None else test_elements
-    for name, given in (("elements", elements), ("test_elements", test_elements)):
-        if given is None:
-            raise DTypeError(who="isin", expected=f"{name} as a Tensor or a number", got="None")
-    a, b = tensor(elements)._data, tensor(test_elements)._data
-    return Tensor(np.asarray(np.isin(a, b, invert=bool(invert))))
-
-
 # ---- what the functions share --------------------------------------------------------------------
 class Running(NamedTuple):
     """What cummax and cummin return."""
 
     values: Tensor
     indices: Tensor
-
-
-class Range(NamedTuple):
-    """What aminmax returns."""
-
-    min: Tensor
-    max: Tensor
 
 
 def running(who: str, input: Tensor, dim: int | None, best: Any, numpy: Mapping[str, Any]) -> Running:

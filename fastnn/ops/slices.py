@@ -15,6 +15,7 @@ from .checks import need_integers, need_room, renamed, single
 from .clone import clone
 from .indexing import getitem, index_select
 from .permute import movedim
+from .reduce import sum
 from .shape import reshape
 from .shape_op import axis, draw, shape_op, slice_axis
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from .checks import Numpy
 
-__all__ = ["diag", "diag_embed", "diagflat", "diagonal", "narrow", "repeat_interleave", "select"]
+__all__ = ["diag", "diag_embed", "diagflat", "diagonal", "narrow", "repeat_interleave", "select", "trace"]
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
@@ -106,6 +107,28 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     if a == b:
         raise RangeError(who="diagonal", expected="two dimensions that differ", got=(dim1, dim2))
     return apply(DIAGONAL, input, offset=int(offset), dims=(a, b))
+
+
+def trace(input: Tensor) -> Tensor:
+    """The sum of a matrix's diagonal.
+
+    Parameters
+    ----------
+    input : Tensor of two dimensions
+
+    Raises
+    ------
+    ShapeError : for another number of dimensions.
+
+    Cost: reads the diagonal.
+
+    >>> import fastnn as nn
+    >>> nn.trace(nn.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor(5.)
+    """
+    if input.ndim != 2:
+        raise ShapeError(who="trace", expected="a matrix", got=input.shape)
+    return sum(diagonal(input))
 
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:

@@ -20,13 +20,14 @@ from ..reference import softmax as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float, renamed
 from .clone import to
+from .elementary import neg
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .checks import Numpy
 
-__all__ = ["log_softmax", "softmax"]
+__all__ = ["log_softmax", "softmax", "softmin"]
 
 
 def softmax(input: Tensor, dim: int | None = None, dtype: Any = None, **numpy: Unpack[Numpy]) -> Tensor:
@@ -67,6 +68,24 @@ def softmax(input: Tensor, dim: int | None = None, dtype: Any = None, **numpy: U
     if dtype is not None:
         input = to(input, dtype)
     return apply(SOFTMAX, input, dim=from_the_front("softmax", input, dim))
+
+
+def softmin(input: Tensor, dim: int | None = None, dtype: Any = None, **numpy: Unpack[Numpy]) -> Tensor:
+    """softmax of -x: the smallest gets most.
+
+    Parameters
+    ----------
+    input, dim, dtype : as in `softmax`
+
+    Errors and cost: as `softmax`, and one pass.
+
+    >>> import fastnn as nn
+    >>> nn.functional.softmin(nn.tensor([0.0, 0.0]), 0)
+    tensor([0.5, 0.5])
+    """
+    if numpy:
+        return softmin(input, dtype=dtype, **renamed("softmin", numpy, dim=dim))
+    return softmax(neg(input), dim, dtype)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None, **numpy: Unpack[Numpy]) -> Tensor:

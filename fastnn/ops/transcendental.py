@@ -1,4 +1,5 @@
-"""Trigonometric, hyperbolic and special functions.
+"""Trigonometric, hyperbolic and special functions of each element, remainders and common divisors,
+signs, and bounds from one side.
 
 erfc, erfinv, lgamma and digamma have kernels. NumPy computes the others: the definitions in
 fastnn/reference/transcendental.py are what runs.

@@ -76,8 +76,8 @@ def table(n, f):
 OTHERS = {"isclose", "allclose", "equal", "heaviside", "concatenate", "broadcast_tensors", "tile", "prelu", "dot",
           "max", "min", "matmul", "mm", "bmm", "mv", "linear", "atleast_1d", "histc", "threshold"}
 # Their parts are in the table
-COMPOSED = {"combine", "composed", "distance", "inplace", "join", "product", "repeat", "scan", "shape", "slices",
-            "sort"}
+COMPOSED = {"combine", "composed", "distance", "inplace", "join", "nan", "product", "repeat", "scan", "search",
+            "shape", "slices", "sort"}
 # what is written must have the type of what it is written into, as in PyTorch: test_scatter.py
 WRITES = {"scatter"}
 # the number comes second
