@@ -130,7 +130,7 @@ def numpy_blas() -> str:
 # ---- packages beside fastnn ----------------------------------------------------------------------
 EXTRAS = {          # name on import -> what it is for, and how to get it
     "safetensors": ("models in .safetensors files", 'pip install "fastnn-engine[safetensors]"'),
-    "matplotlib": ("your own plots; reports do not need it", 'pip install "fastnn-engine[viz]"'),
+    "matplotlib": ("pictures as PNG, and your own plots; reports do not need it", 'pip install "fastnn-engine[viz]"'),
     "PIL": ("pictures other than PNG for `predict`", 'pip install "fastnn-engine[images]"'),
     "pytest_benchmark": ("python -m pytest benchmarks --benchmark-only", 'pip install "fastnn-engine[test]"'),
     "threadpoolctl": ("threads of NumPy's BLAS in benchmarks", 'pip install "fastnn-engine[bench]"'),

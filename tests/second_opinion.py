@@ -64,6 +64,13 @@ def close(got, want, what="", *, roundings=None, each=False, least=1.0):
                                err_msg=what)
 
 
+def worst(got, want):
+    """The largest difference as a share of the largest value."""
+    got, want = array(got), array(want)
+    assert got.shape == want.shape and got.dtype == want.dtype
+    return np.abs(got - want).max()/np.abs(want).max()
+
+
 def flat(results):
     """The tensors of nested results, in order, without those that are None."""
     if isinstance(results, (tuple, list)):

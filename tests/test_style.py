@@ -28,7 +28,7 @@ DIALECT = {
     r"\basked for (ahead|by the line)|\basks? (memory )?for (the |its )?(next|rows?|lines?|panel)": "prefetch",
     r"(?<!\bin )(?<!['\"])\bturn(s|ed|ing)?\b(?!( \w+){0,3} (in)?to\b)(?! once)(?!=)": "flip, transpose or alternate",
     r"shares? (the )?(same )?places in (the|a) caches?": "cache aliasing",
-    r"\bin work at once\b|\bin work at a time\b": "in flight",
+    r"\bin work (at once|at a time|together)": "in flight",
 }
 # Arguments of a function, at most: where there are more, a struct or a record gives them names.
 # What users and bindings call keeps the arguments that it has: docs/design/kernels.md says why of a

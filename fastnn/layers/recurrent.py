@@ -53,9 +53,7 @@ class Recurrent(Module):
 
     def reset_parameters(self) -> None:
         """All uniform in +-1/sqrt(H)."""
-        bound = 1 / math.sqrt(self.hidden_size)
-        for p in self.parameters():
-            init.uniform_(p, -bound, bound)
+        draw_parameters(self)
 
     def run(self, function: Any, input: Tensor, hx: Any) -> Any:
         """The function of the whole sequence, with this layer's parameters."""
@@ -247,9 +245,7 @@ class RecurrentCell(Module):
 
     def reset_parameters(self) -> None:
         """All uniform in +-1/sqrt(H)."""
-        bound = 1 / math.sqrt(self.hidden_size)
-        for p in self.parameters():
-            init.uniform_(p, -bound, bound)
+        draw_parameters(self)
 
     def zero_state(self, input: Tensor) -> Tensor:
         """The state before the first step."""
@@ -366,6 +362,13 @@ class RNNCell(RecurrentCell):
         function = F.rnn_relu_cell if self.nonlinearity == "relu" else F.rnn_tanh_cell
         y: Tensor = self.step(function, input, self.zero_state(input) if hx is None else hx)
         return y
+
+
+def draw_parameters(layer: Recurrent | RecurrentCell) -> None:
+    """All parameters uniform in +-1/sqrt(H)."""
+    bound = 1 / math.sqrt(layer.hidden_size)
+    for p in layer.parameters():
+        init.uniform_(p, -bound, bound)
 
 
 def check_nonlinearity(who: str, nonlinearity: str) -> None:

@@ -1,4 +1,5 @@
-"""Where NaN stands for a number that is missing: sums and means without it, or numbers in its place."""
+"""Where NaN stands for a number that is missing: sums and means without it, numbers in its place.
+"""
 
 from __future__ import annotations
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from .allowance import as_tuple, is_floating
+
 __all__ = ["VACUOUS", "inner", "op_gradcheck", "random_cotangent"]
 
 VACUOUS = ("so the check proves nothing: choose inputs where the function is not flat "
@@ -50,21 +52,21 @@ def op_gradcheck(forward: Callable[..., Any], backward: Callable[..., Any], inpu
     grads = backward(dy, saved, **attrs)
     errors = {}
     for k, x in enumerate(inputs):
-        if not _floating(x) or not (differentiable is None or differentiable[k]):
+        if not is_floating(x) or not (differentiable is None or differentiable[k]):
             continue
         g, name = grads[k], names[k] if names else f"input {k}"
         assert g is not None, f"{name} has no gradient"
         assert g.shape == x.shape, f"the gradient of {name} has shape {g.shape}, {name} itself {x.shape}"
-        if x.size == 0 or sum(a.size for a in _outputs(y)) == 0:
+        if x.size == 0 or sum(a.size for a in as_tuple(y)) == 0:
             continue
         v = rng.standard_normal(x.shape)
-        high, low = (_outputs(forward(*[np.asarray(xi + t * v) if i == k else xi for i, xi in enumerate(inputs)],
+        high, low = (as_tuple(forward(*[np.asarray(xi + t * v) if i == k else xi for i, xi in enumerate(inputs)],
                                       **attrs)[0]) for t in (eps, -eps))
-        difference = tuple((a - b) / (2 * eps) if _floating(a) else a for a, b in zip(high, low))
-        numeric, analytic = inner(_outputs(dy), difference), float((g * v).sum())
+        difference = tuple((a - b) / (2 * eps) if is_floating(a) else a for a, b in zip(high, low))
+        numeric, analytic = inner(as_tuple(dy), difference), float((g * v).sum())
         # f(x + eps v) and f(x - eps v) carry a few roundings each before they are subtracted and
         # divided by 2 eps
-        terms = sum(float(((a * b) ** 2).sum()) for a, b in zip(_outputs(dy), high) if a is not None)
+        terms = sum(float(((a * b) ** 2).sum()) for a, b in zip(as_tuple(dy), high) if a is not None)
         noise = 8 * np.finfo(np.float64).eps / eps * np.sqrt(terms)
         assert abs(numeric) > max(1e-8, 100 * noise), \
             f"gradient of {name}: the numeric derivative is {numeric:.1e}, lost in rounding, {VACUOUS}"
@@ -76,18 +78,10 @@ def random_cotangent(y: Any, rng: np.random.Generator) -> Any:
     """Random upstream gradients of y's shapes (in the literature cotangents); None for outputs that
     are not floating point.
     """
-    dys = tuple(rng.standard_normal(a.shape).astype(a.dtype) if _floating(a) else None for a in _outputs(y))
+    dys = tuple(rng.standard_normal(a.shape).astype(a.dtype) if is_floating(a) else None for a in as_tuple(y))
     return dys if isinstance(y, tuple) else dys[0]
 
 
 def inner(dy: Any, y: Any) -> float:
     """<dy, y> summed over the outputs that have a gradient."""
-    return float(sum((a * b).sum() for a, b in zip(_outputs(dy), _outputs(y)) if a is not None))
-
-
-def _outputs(y: Any) -> tuple[Any, ...]:
-    return y if isinstance(y, tuple) else (y,)
-
-
-def _floating(a: Any) -> bool:
-    return isinstance(a, (np.ndarray, np.generic)) and a.dtype.kind == "f"
+    return float(sum((a * b).sum() for a, b in zip(as_tuple(dy), as_tuple(y)) if a is not None))

@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from second_opinion import array
+from second_opinion import array, worst
 from torchvision_shim import import_transformers
 
 import fastnn as nn
@@ -14,13 +14,6 @@ from fastnn.errors import RangeError, ShapeError
 SIZES = {"vocab_size": 65, "n_positions": 32, "n_embd": 48, "n_layer": 2, "n_head": 4}
 # (in, out) in a state_dict, else (out, in)
 TRANSPOSED = ("c_attn.weight", "c_proj.weight", "c_fc.weight")
-
-
-def worst(got, want):
-    """The largest difference as a share of the largest value."""
-    got, want = array(got), array(want)
-    assert got.shape == want.shape and got.dtype == want.dtype
-    return np.abs(got - want).max()/np.abs(want).max()
 
 
 def build(**settings):

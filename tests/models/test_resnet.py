@@ -2,20 +2,13 @@
 
 import numpy as np
 import pytest
-from second_opinion import array, randomise
+from second_opinion import array, randomise, worst
 from torchvision_shim import import_torchvision
 
 import fastnn as nn
 from fastnn.errors import RangeError
 
 TINY = {"layers": [1, 1, 1, 1], "num_classes": 5, "small": True}
-
-
-def worst(got, want):
-    """The largest difference as a share of the largest value."""
-    got, want = array(got), array(want)
-    assert got.shape == want.shape and got.dtype == want.dtype
-    return np.abs(got - want).max()/np.abs(want).max()
 
 
 @pytest.fixture(scope="module")

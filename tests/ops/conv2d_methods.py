@@ -3,9 +3,7 @@
 test_conv2d.py holds csrc/conv/conv2d_choose.h against this table.
 
 The sizes come in pairs that differ by one step of one number, on both sides of every border between
-two methods: those of commit 3995331, where three chains of conditions stood in
-csrc/conv/conv2d.tmpl.h, and behind them those where the limits of pixels are now. A change of a
-method's limits changes lines here, on purpose.
+two methods. A change of a method's limits changes lines here, on purpose.
 
 N C H W, K G R S, strides, padding (top bottom left right), dilations: methods of y, dx, dw; dx at
 stride 1 can be the y of the flipped filters by another method.

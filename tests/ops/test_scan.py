@@ -1,7 +1,8 @@
-"""Running extremes, differences and searches: PyTorch as a second opinion."""
+"""Running extremes, differences, searches, and what leaves NaN out: PyTorch as a second opinion."""
 
 import numpy as np
 import pytest
+from messages import refused
 from second_opinion import close, compare
 
 import fastnn as nn
@@ -63,7 +64,4 @@ T = nn.ones(2, 3)
     (lambda: F.searchsorted(T, T, side="up"), nn.RangeError, ("searchsorted", "'left'", "'up'")),
     (lambda: F.bucketize(T, T), nn.ShapeError, ("bucketize", "one dimension", "(2, 3)"))])
 def test_errors(call, error, words):
-    with pytest.raises(error) as caught:
-        call()
-    said = str(caught.value)
-    assert said.startswith(words[0] + ":") and all(word in said for word in words), said
+    refused(call, error, words)

@@ -144,7 +144,7 @@ def test_in_a_graph():
     assert nn.testing.gradcheck(lambda x: F.log_softmax(x, 0), np.random.default_rng(7).standard_normal((4, 5)))
 
 
-# ---- rows that are in work together --------------------------------------------------------------
+# ---- rows in flight together ---------------------------------------------------------------------
 @every_level
 @pytest.mark.parametrize("n", [1, 7, 8, 31, 32, 33, 67, 200])
 def test_rows_do_not_leak_into_their_neighbours(level, n):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from messages import refused
 from second_opinion import close, compare
 
 import fastnn as nn
@@ -80,7 +81,4 @@ Y, I = F.max_pool2d(nn.tensor(X), 2, return_indices=True)
     (lambda: F.max_unpool1d(nn.ones(1, 1), nn.tensor([[0]]), 1, padding=1), nn.ShapeError,
      ("max_unpool1d", "pixels", "-1"))])
 def test_errors(call, error, words):
-    with pytest.raises(error) as caught:
-        call()
-    said = str(caught.value)
-    assert said.startswith(words[0] + ":") and all(word in said for word in words), said
+    refused(call, error, words)

@@ -5,6 +5,8 @@ import weakref
 
 import numpy as np
 import pytest
+import toy
+from toy import bits
 
 import fastnn as nn
 from fastnn.training import Callback, State
@@ -12,18 +14,12 @@ from fastnn.training.callbacks import POINTS, Points
 
 
 def blobs(n=48, seed=3):
-    rng = np.random.default_rng(seed)
-    y = np.arange(n) % 3
-    return (np.array([[0, 2], [2, 0], [-2, -2]])[y] + rng.standard_normal((n, 2))).astype(np.float32), y
+    return toy.blobs(n, seed, spread=1.0)
 
 
 def network():
     nn.seed(5)
     return nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
-
-
-def bits(model):
-    return {key: t.data.tobytes() for key, t in model.state_dict().items()}
 
 
 def fit(model=None, data=None, **settings):

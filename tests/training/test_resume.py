@@ -12,15 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sabotage import every_place, replaced
+from toy import blobs
 
 import fastnn as nn
-
-
-def blobs(n=96, seed=3):
-    rng = np.random.default_rng(seed)
-    y = np.arange(n) % 3
-    x = np.array([[0, 2], [2, 0], [-2, -2]])[y] + 0.5 * rng.standard_normal((n, 2))
-    return x.astype(np.float32), y
 
 
 def network(width=16):

@@ -7,19 +7,12 @@ import io
 
 import numpy as np
 import pytest
+from toy import bits, blobs
 
 import fastnn as nn
 from fastnn.console import Line
 from fastnn.training import Progress, State
 from fastnn.training.callbacks import LiveProgress, progress_line
-
-
-def blobs(n=96, seed=3):
-    """Three classes around three corners: easy, but not for a model that does not learn."""
-    rng = np.random.default_rng(seed)
-    y = np.arange(n) % 3
-    x = np.array([[0, 2], [2, 0], [-2, -2]])[y] + 0.5 * rng.standard_normal((n, 2))
-    return x.astype(np.float32), y
 
 
 def network(dropout=0.0):
@@ -35,10 +28,6 @@ def run(epochs, checkpoint=None, model=None, dropout=0.3, **settings):
     history = nn.fit(model, loader, blobs(30, 4), optimizer=opt, epochs=epochs, checkpoint=checkpoint, progress=False,
                      **settings)
     return model, history
-
-
-def bits(model):
-    return {key: t.data.tobytes() for key, t in model.state_dict().items()}
 
 
 def test_it_learns():
