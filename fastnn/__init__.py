@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math as _math
 import os as _os
+import sys as _sys
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 _moved.watch()
 _moved.answer_for(autograd, creation, functional, init, layers, optim.clip, optim.lr_scheduler, special, utils)
 _methods.connect(functional, creation, init)        # the methods of Tensor call these
+
+# `import fastnn.nn as nn`, `import fastnn as torch; torch.nn.Linear`: all is in one place here
+nn = _sys.modules[__name__]
 
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 

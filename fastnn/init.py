@@ -31,8 +31,9 @@ from .errors import DTypeError, RangeError, ShapeError
 from .random import Generator, stream_of
 from .tensor import Tensor, number_of
 
-__all__ = ["calculate_gain", "constant_", "fans", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_",
-           "orthogonal_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_"]
+__all__ = ["calculate_gain", "constant_", "dirac_", "eye_", "fans", "kaiming_normal_", "kaiming_uniform_",
+           "normal_", "ones_", "orthogonal_", "sparse_", "trunc_normal_", "uniform_", "xavier_normal_",
+           "xavier_uniform_", "zeros_"]
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
@@ -120,6 +121,34 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None =
         q = q * np.sign(np.diag(r))     # else the draw is not uniform over the orthogonal matrices
         return gain * (q if rows >= columns else q.T).reshape(tensor.shape)
     return _fill(tensor, draw, "orthogonal_")
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
+    """N(0, std), and in each column ceil(sparsity * rows) zeros, at random places.
+
+    Each unit then listens to few of the units before it. ShapeError unless a matrix, RangeError
+    unless 0 <= sparsity <= 1.
+
+    Martens (2010), "Deep learning via Hessian-free optimization".
+
+    >>> import fastnn as nn
+    >>> w = nn.init.sparse_(nn.empty(10, 4), sparsity=0.25)
+    >>> (w == 0).sum(0)                     # ceil(2.5) of 10 rows
+    tensor([3, 3, 3, 3])
+    """
+    rng = stream_of("sparse_", generator)
+    if tensor.ndim != 2:
+        raise ShapeError(who="sparse_", expected="a matrix", got=tensor.shape)
+    if not 0 <= sparsity <= 1:
+        raise RangeError(who="sparse_", expected="0 <= sparsity <= 1", got=sparsity)
+
+    def draw() -> np.ndarray:
+        rows, columns = tensor.shape
+        weights = rng.normal(0.0, std, (rows, columns))
+        for c in range(columns):
+            weights[rng.permutation(rows)[:math.ceil(sparsity * rows)], c] = 0.0
+        return weights
+    return _fill(tensor, draw, "sparse_")
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
@@ -231,6 +260,46 @@ def zeros_(tensor: Tensor) -> Tensor:
 def ones_(tensor: Tensor) -> Tensor:
     """1 everywhere."""
     return _fill(tensor, 1.0)
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """The identity, y = x, as the weight of a linear layer. ShapeError unless a matrix."""
+    if tensor.ndim != 2:
+        raise ShapeError(who="eye_", expected="a matrix", got=tensor.shape)
+    return _fill(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """The identity, y = x, as the weight of a convolution: 1 in the middle of a window, from each
+    channel to its own, in each group; further output channels are 0.
+
+    ShapeError unless the weight has 3 to 5 dimensions, and the output channels are a multiple of
+    groups.
+
+    Zagoruyko, Komodakis (2017), "DiracNets: training very deep neural networks without
+    skip-connections".
+
+    >>> import fastnn as nn
+    >>> nn.init.dirac_(nn.empty(1, 1, 3, 3))
+    tensor([[[[0., 0., 0.],
+              [0., 1., 0.],
+              [0., 0., 0.]]]])
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ShapeError(who="dirac_", expected="the weight of a convolution, of 3 to 5 dimensions", got=tensor.shape)
+    if groups < 1 or tensor.shape[0] % groups:
+        raise ShapeError(who="dirac_", expected=f"output channels a multiple of groups={groups}", got=tensor.shape)
+    out = tensor.shape[0] // groups
+    middle = tuple([size // 2 for size in tensor.shape[2:]])
+
+    def identities() -> np.ndarray:
+        weights = np.zeros(tensor.shape)
+        for g in range(groups):
+            for c in range(min(out, tensor.shape[1])):
+                place = (g * out + c, c, *middle)
+                weights[place] = 1.0
+        return weights
+    return _fill(tensor, identities)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:

@@ -125,10 +125,12 @@ class TensorMethods:
         return changed(self, "masked_fill_", F.masked_fill, mask, value)
 
     def cumsum_(self: Any, dim: int, *, dtype: Any = None) -> Tensor:
-        if dtype is not None and np.dtype(dtype) != self.dtype:
-            raise DTypeError(who="cumsum_", expected=f"dtype {self.dtype}, in which the result stands", got=dtype,
-                             hint="Use cumsum(dim, dtype=...).")
+        need_own_type(self, "cumsum_", dtype)
         return changed(self, "cumsum_", F.cumsum, dim)
+
+    def cumprod_(self: Any, dim: int, *, dtype: Any = None) -> Tensor:
+        need_own_type(self, "cumprod_", dtype)
+        return changed(self, "cumprod_", F.cumprod, dim)
 
     def logical_not_(self: Any) -> Tensor: return changed(self, "logical_not_", F.logical_not)
     def bitwise_not_(self: Any) -> Tensor: return changed(self, "bitwise_not_", F.bitwise_not)
@@ -168,6 +170,8 @@ class TensorMethods:
     def ge_(self: Any, other: Any) -> Tensor: return compared(self, "ge_", F.ge, other)
     def logical_and_(self: Any, other: Any) -> Tensor: return changed(self, "logical_and_", F.logical_and, other)
     def logical_or_(self: Any, other: Any) -> Tensor: return changed(self, "logical_or_", F.logical_or, other)
+    def logical_xor_(self: Any, other: Any) -> Tensor: return changed(self, "logical_xor_", F.logical_xor, other)
+    def heaviside_(self: Any, values: Any) -> Tensor: return changed(self, "heaviside_", F.heaviside, values)
     def bitwise_and_(self: Any, other: Any) -> Tensor: return changed(self, "bitwise_and_", F.bitwise_and, other)
     def bitwise_or_(self: Any, other: Any) -> Tensor: return changed(self, "bitwise_or_", F.bitwise_or, other)
     def bitwise_xor_(self: Any, other: Any) -> Tensor: return changed(self, "bitwise_xor_", F.bitwise_xor, other)
@@ -262,6 +266,7 @@ class TensorMethods:
         return changed(self, "put_", F.put, index, source, accumulate)
 
     fix_ = trunc_
+    not_equal_, less_, less_equal_, greater_, greater_equal_ = ne_, lt_, le_, gt_, ge_
     clip_, multiply_, subtract_, divide_, true_divide_, negative_, absolute_ = (
         clamp_, mul_, sub_, div_, div_, neg_, abs_)
     arccos_, arcsin_, arctan_, arccosh_, arcsinh_, arctanh_, arctan2_ = (
@@ -685,13 +690,25 @@ THE_FUNCTIONS = """
 
 # Names that other libraries' tensors have, and this one has not: see `Absent`.
 ABSENT = """
-    H addbmm_ addmm_ addmv_ addr_ append apply_ as_numpy as_strided asnumpy astype baddbmm_ bfloat16
-    cauchy_ cdouble cfloat cholesky conj copy det dot_product exponential_ fill geometric_ half imag
-    inverse is_cpu is_pinned is_quantized is_sparse len length log_normal_ logdet lstsq mH map_
-    matrix_exp matrix_power pin_memory pinverse plot qr real record_stream register_backward_hook
-    resize_ resize_as_ set_ share_memory_ slogdet solve squeeze_ step stft storage sum_ svd
-    swapaxes_ swapdims_ t_ to_dense to_numpy to_sparse transpose_ unsqueeze_ untyped_storage
-    zero_grad
+    H addbmm_ addmm_ addmv_ addr_ adjoint append apply_ as_numpy as_strided as_strided_
+    as_strided_scatter asnumpy astype baddbmm_ bfloat16 cauchy_ ccol_indices cdouble cfloat
+    cholesky cholesky_inverse cholesky_solve coalesce col_indices conj conj_physical
+    conj_physical_ const_data_ptr copy crow_indices dense_dim dequantize det dim_order
+    dot_product exponential_ fill float_power_ geometric_ geqrf half igamma igamma_ igammac
+    igammac_ imag indices int_repr inverse ipu is_coalesced is_complex is_conj is_cpu
+    is_distributed is_inference is_ipu is_maia is_meta is_mkldnn is_mps is_mtia is_neg is_nested
+    is_pinned is_quantized is_same_size is_shared is_signed is_sparse is_sparse_csr is_vulkan
+    is_xla is_xpu layout len length log_normal_ logdet lstsq lu lu_solve mH map2_ map_
+    matrix_exp matrix_power mtia narrow_copy new new_empty_strided nonzero_static orgqr ormqr
+    pin_memory pinverse plot q_per_channel_axis q_per_channel_scales q_per_channel_zero_points
+    q_scale q_zero_point qr qscheme real record_stream register_backward_hook
+    register_post_accumulate_grad_hook resize resize_ resize_as resize_as_ resize_as_sparse_
+    resolve_conj resolve_neg retains_grad row_indices set_ share_memory_ slice_inverse slogdet
+    smm solve sparse_dim sparse_mask sparse_resize_ sparse_resize_and_clear_ squeeze_ sspaddmm
+    step stft storage storage_offset storage_type sum_ sum_to_size svd swapaxes_ swapdims_
+    symeig t_ to_dense to_mkldnn to_numpy to_padded_tensor to_sparse to_sparse_bsc to_sparse_bsr
+    to_sparse_coo to_sparse_csc to_sparse_csr transpose_ triangular_solve unsafe_chunk
+    unsafe_split unsafe_split_with_sizes unsqueeze_ untyped_storage values xpu zero_grad
 """
 
 
@@ -743,6 +760,13 @@ def the_from(who: str, given: Any, python: dict[str, Any]) -> Any:
             from .names import wrong_argument
             raise wrong_argument(f"Tensor.{who}", name, ("from_", "to", "generator"))
     return python.get("from", given)
+
+
+def need_own_type(t: Any, who: str, dtype: Any) -> None:
+    """The result stands in t's memory, so its type is t's."""
+    if dtype is not None and np.dtype(dtype) != t.dtype:
+        raise DTypeError(who=who, expected=f"dtype {t.dtype}, in which the result stands", got=dtype,
+                         hint=f"Use {who[:-1]}(dim, dtype=...).")
 
 
 def changed(t: Any, who: str, function: Callable[..., Tensor], *operands: Any, **attrs: Any) -> Tensor:

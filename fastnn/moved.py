@@ -49,6 +49,14 @@ MODULES = {
     **{f"fastnn.cli.{name}": f"fastnn.bench.{name}" for name in _BENCH},
 }
 
+# a module's path in PyTorch, were torch fastnn -> the module; without a warning, no path is old
+OF_PYTORCH = {
+    "fastnn.nn": "fastnn", "fastnn.nn.functional": "fastnn.functional", "fastnn.nn.init": "fastnn.init",
+    "fastnn.nn.modules": "fastnn.layers", "fastnn.nn.parameter": "fastnn", "fastnn.nn.utils": "fastnn.utils",
+    "fastnn.utils.data": "fastnn.data",
+}
+
+
 def _into(module: str, *names: str) -> dict[str, str]:
     """These names, which the new module has unchanged."""
     return {name: f"{module}.{name}" for name in names}
@@ -197,20 +205,38 @@ class _Alias(Loader):
             vars(new)["__getattr__"] = _finder(module.__name__)
 
 
+def _tell_what_it_may_mean(name: str) -> None:
+    """ModuleNotFoundError for a module that PyTorch has, or where something is near."""
+    room, _, last = name.rpartition(".")
+    if room != "fastnn" or last.startswith("_"):
+        return
+    from .names import advice
+    told = advice(last, room)
+    if told:
+        raise ModuleNotFoundError(f"No module named {name!r}. {told}", name=name)
+
+
 class _Finder(MetaPathFinder):
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name in GONE:
             raise ModuleNotFoundError(GONE[name], name=name)
+        if name in OF_PYTORCH:
+            return ModuleSpec(name, _Alias(OF_PYTORCH[name]))
         new = MODULES.get(name)
         if new is None:
+            _tell_what_it_may_mean(name)
             return None
         _warn_moved(name, new)
         return ModuleSpec(name, _Alias(new))
 
 
 def watch() -> None:
-    """Let old import paths work. Called once, by `import fastnn`."""
+    """Let old import paths and PyTorch's work. Called once, by `import fastnn`."""
     sys.meta_path.append(_Finder())
+    for path, module in OF_PYTORCH.items():
+        if module in sys.modules:
+            # or Python would look for fastnn.nn.functional beside fastnn, and load it a second time
+            sys.modules[path] = sys.modules[module]
 
 
 def moved_names(module: str) -> Callable[[str], Any]:
@@ -227,7 +253,7 @@ def _finder(module: str) -> Callable[[str], Any]:
     """The `__getattr__` of a module."""
     def find(name: str) -> Any:
         old = f"{module}.{name}"
-        if old in MODULES:
+        if old in MODULES or old in OF_PYTORCH:
             return importlib.import_module(old)
         if new := NAMES.get(module, {}).get(name):
             _warn_moved(old, new)

@@ -5,6 +5,7 @@ Imported when the text of an error about a name is wanted: hasattr() stays cheap
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -28,18 +29,83 @@ ROOMS = {"fastnn": "nn", "fastnn.functional": "nn.functional", "fastnn.optim": "
 OF_PYTORCH = {
     "AdaptiveAvgPool3d AdaptiveMaxPool3d AvgPool3d BatchNorm3d Conv3d ConvTranspose3d InstanceNorm3d "
     "MaxPool3d avg_pool3d conv3d conv_transpose3d max_pool3d": "There are the forms for 1 and 2 dimensions.",
-    "DataParallel DistributedDataParallel distributed": "One process computes, on all cores: nn.set_num_threads(n).",
+    "DataParallel DistributedDataParallel DistributedSampler distributed":
+        "One process computes, on all cores: nn.set_num_threads(n).",
     "SyncBatchNorm": "nn.BatchNorm2d is the same in one process.",
     "fft stft istft": "Use np.fft on x.numpy(); gradients do not flow through it.",
-    "linalg svd qr eig cholesky det slogdet logdet inverse pinverse lstsq matrix_power matrix_rank matrix_exp solve":
-        "Use np.linalg on x.numpy(); gradients do not flow through it.",
+    "linalg svd qr eig cholesky det slogdet logdet inverse pinverse lstsq matrix_power matrix_rank matrix_exp solve "
+    "cholesky_inverse cholesky_solve frobenius_norm geqrf lobpcg lu lu_solve lu_unpack nuclear_norm orgqr ormqr "
+    "pca_lowrank svd_lowrank symeig triangular_solve": "Use np.linalg on x.numpy(); gradients do not flow through it.",
+    "chain_matmul": "Multiply in the order that is cheapest: a @ (b @ c).",
     "airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 spherical_bessel_j0 modified_bessel_k0 modified_bessel_k1 "
-    "gammainc gammaincc zeta": "SciPy's are in scipy.special, for x.numpy(); gradients do not flow through them.",
+    "scaled_modified_bessel_k0 scaled_modified_bessel_k1 gammainc gammaincc igamma igamma_ igammac igammac_ zeta":
+        "SciPy's are in scipy.special, for x.numpy(); gradients do not flow through them.",
     "modified_bessel_i0 modified_bessel_i1": "It is nn.special.i0, and of order 1 nn.special.i1.",
-    "complex complex64 complex128 cfloat cdouble real imag conj view_as_real view_as_complex":
+    "complex complex32 complex64 complex128 cfloat cdouble real imag conj conj_physical conj_physical_ is_complex "
+    "is_conj is_neg polar resolve_conj resolve_neg view_as_real view_as_complex":
         "Tensors hold real numbers: keep the two parts as two tensors.",
     "float16 half bfloat16 chalf": "Tensors are float32 or float64: x.float().",
-    "histogram": "Use nn.histc(x, bins), or np.histogram on x.numpy().",
+    "histogram histogramdd": "Use nn.histc(x, bins), or np.{} on x.numpy().",
+    "unravel_index": "Use np.unravel_index on x.numpy().",
+    "bartlett_window blackman_window hamming_window hann_window kaiser_window":
+        "Use nn.tensor(np.hanning(n)), or another of NumPy's windows.",
+    "poisson binomial": "Draw with np.random: nn.tensor(np.random.default_rng(0).{}(...)).",
+    "is_nonzero": "Use bool(x).",
+    "is_signed": "Use x.dtype.kind != 'u'.",
+    "is_same_size": "Use x.shape == y.shape.",
+    "is_inference is_inference_mode_enabled": "Use nn.is_grad_enabled().",
+    "sum_to_size": "Use x.sum(dim, keepdim=True).",
+    "scalar_tensor": "Use nn.tensor(number).",
+    "range": "Use nn.arange(start, end + 1).",
+    "newaxis": "Use None: x[:, None].",
+    "fill": "Use nn.full_like(x, value).",
+    "frombuffer from_file": "Use nn.from_numpy(np.frombuffer(...)), or np.fromfile.",
+    "to_dlpack": "NumPy and others take the tensor itself: np.from_dlpack(x).",
+    "typename": "Use type(x).__name__.",
+    "segment_reduce": "Use nn.scatter_reduce.",
+    "nonzero_static": "Use nn.nonzero(x).",
+    "norm_except_dim": "Use nn.norm(x, dim=...).",
+    "constant_pad_nd": "Use nn.functional.pad.",
+    "convolution conv_tbc": "Use nn.functional.conv1d or conv2d.",
+    "affine_grid_generator": "Use nn.functional.affine_grid.",
+    "grid_sampler grid_sampler_2d": "Use nn.functional.grid_sample.",
+    "max_pool1d_with_indices max_pool2d_with_indices adaptive_max_pool1d_with_indices "
+    "adaptive_max_pool2d_with_indices": "Give return_indices=True to the function without _with_indices.",
+    "alpha_dropout_ dropout_ feature_alpha_dropout_": "Use x = nn.functional.{_}(x).",
+    "feature_dropout feature_dropout_": "Use nn.functional.dropout2d.",
+    "embedding_renorm_": "Give max_norm to nn.Embedding.",
+    "multi_head_attention_forward": "Use nn.MultiheadAttention.",
+    "linear_cross_entropy LinearCrossEntropyLoss LinearCrossEntropyOptions":
+        "Use nn.functional.cross_entropy(nn.functional.linear(x, weight), labels).",
+    "rms_norm_forward scaled_mm grouped_mm scaled_grouped_mm": "Use nn.matmul.",
+    "cond while_loop fork wait": "Write it in Python: if, while, or a thread.",
+    "Stream Event get_device get_device_module": "There is the CPU alone: leave it out.",
+    "set_float32_matmul_precision get_float32_matmul_precision": "float32 is computed as float32: leave it out.",
+    "set_num_interop_threads get_num_interop_threads": "nn.set_num_threads(n) is for all.",
+    "Container RNNBase RNNCellBase": "The base of layers is nn.Module.",
+    "chebyshev_polynomial_t chebyshev_polynomial_u chebyshev_polynomial_v chebyshev_polynomial_w "
+    "hermite_polynomial_h hermite_polynomial_he laguerre_polynomial_l legendre_polynomial_p "
+    "shifted_chebyshev_polynomial_t shifted_chebyshev_polynomial_u shifted_chebyshev_polynomial_v "
+    "shifted_chebyshev_polynomial_w": "NumPy's are in np.polynomial, for x.numpy(); gradients do not flow.",
+    "RandomSampler Sampler SequentialSampler SubsetRandomSampler WeightedRandomSampler":
+        "DataLoader takes shuffle=True, or as sampler= any iterable of numbers.",
+    "default_collate default_convert": "nn.data.DataLoader joins samples by itself; collate_fn= is another way.",
+    "StackDataset": "Use nn.data.TensorDataset(x, y).",
+    "swa_utils AveragedModel SWALR update_bn": "",
+    "fuse_conv_bn_eval fuse_conv_bn_weights fuse_linear_bn_eval fuse_linear_bn_weights":
+        "Layers are fused as they run: nn.Sequential(...), or nn.chain(x, conv, norm, relu).",
+    "get_total_norm clip_grads_with_norm_": "nn.utils.clip_grad_norm_ clips, and returns the norm.",
+    "get_extra_state set_extra_state": "Keep it as a buffer: model.register_buffer(name, tensor).",
+    "register_state_dict_post_hook register_state_dict_pre_hook register_load_state_dict_pre_hook "
+    "register_load_state_dict_post_hook": "Overwrite state_dict or load_state_dict in a class of your own.",
+    "type": "Use model.to(dtype).",
+    "OutOfMemoryError": "It is Python's MemoryError.",
+    "convert_conv2d_weight_memory_format convert_conv3d_weight_memory_format": "Images are (N, C, H, W): leave it out.",
+    "set_submodule": "Use setattr on its parent: model.get_submodule(path).",
+    "call_super_init dump_patches T_destination": "Leave it out.",
+    "new": "Use x.new_tensor(data), or x.new_empty(size).",
+    "retains_grad": "A leaf has x.grad by itself; x.retain_grad() keeps that of a result.",
+    "register_post_accumulate_grad_hook": "Use x.register_hook(f): it gets the gradient before it is added.",
     "autocast amp GradScaler": "Everything is float32: leave it out.",
     "compile jit": "Layers are compiled already: leave it out.",
     "vmap func": "Write the batch dimension out: functions take it.",
@@ -48,17 +114,20 @@ OF_PYTORCH = {
     "multiprocessing profiler": "Use Python's own module of that kind.",
     "set_default_dtype get_default_dtype set_default_tensor_type": "Give dtype=, or convert: model.double().",
     "set_default_device get_default_device": "There is the CPU alone: leave it out.",
-    "get_rng_state set_rng_state": "nn.seed(0) begins all streams anew.",
-    "use_deterministic_algorithms": "Results are the same in every run and for any number of threads: leave it out.",
+    "get_rng_state set_rng_state initial_seed default_generator": "nn.seed(0) begins all streams anew.",
+    "use_deterministic_algorithms are_deterministic_algorithms_enabled set_deterministic_debug_mode "
+    "get_deterministic_debug_mode is_deterministic_algorithms_warn_only_enabled":
+        "Results are the same in every run and for any number of threads: leave it out.",
     "set_printoptions": "Use np.set_printoptions and print(x.numpy()).",
-    "FloatTensor DoubleTensor LongTensor IntTensor BoolTensor ByteTensor":
+    "FloatTensor DoubleTensor LongTensor IntTensor BoolTensor ByteTensor CharTensor ShortTensor":
         "Use nn.tensor(data, dtype='float32'), 'float64', 'int64', ...",
     "Size": "A shape is a tuple: x.shape == (2, 3).",
     "Variable": "A tensor has its gradient itself: nn.tensor(data, requires_grad=True).",
-    "set_detect_anomaly": "Use `with nn.autograd.detect_anomaly():`.",
+    "set_detect_anomaly set_anomaly_enabled is_anomaly_enabled is_anomaly_check_nan_enabled":
+        "Use `with nn.autograd.detect_anomaly():`.",
     "gradgradcheck": "nn.testing.gradcheck checks first derivatives.",
     "broadcast_shapes can_cast result_type promote_types": "Use np.{}.",
-    "get_worker_info IterableDataset BatchSampler": "nn.fit takes any iterable of batches.",
+    "get_worker_info IterableDataset BatchSampler ChainDataset": "nn.fit takes any iterable of batches.",
     "register_backward_hook register_full_backward_hook register_full_backward_pre_hook":
         "Hook the tensor: y.register_hook(f).",
     "share_memory share_memory_ pin_memory is_pinned record_stream": "There is the CPU alone: leave it out.",
@@ -66,12 +135,15 @@ OF_PYTORCH = {
     "get_buffer": "Use dict(model.named_buffers())[path].",
     "to_empty": "Layers are made with their weights: leave it out.",
     "squeeze_ unsqueeze_ t_ transpose_ swapaxes_ swapdims_": "Use x = x.{_}(...), which copies nothing.",
-    "resize_ resize_as_ set_ as_strided": "Use x.reshape(...).",
-    "storage untyped_storage": "The memory is x.data, a NumPy array.",
+    "resize resize_ resize_as resize_as_ set_ as_strided as_strided_ as_strided_scatter empty_strided "
+    "new_empty_strided empty_permuted": "Use x.reshape(...).",
+    "storage untyped_storage storage_offset storage_type const_data_ptr": "The memory is x.data, a NumPy array.",
     "is_cpu": "Always: there is the CPU alone.",
     "is_sparse is_quantized to_sparse to_dense": "All tensors are dense.",
-    "apply_ map_": "Use nn.tensor(np.vectorize(f)(x.numpy())), or a function of nn.",
-    "channels_last contiguous_format preserve_format": "Images are (N, C, H, W): leave it out.",
+    "layout strided jagged": "All tensors are dense: leave it out.",
+    "apply_ map_ map2_": "Use nn.tensor(np.vectorize(f)(x.numpy())), or a function of nn.",
+    "channels_last channels_last_3d contiguous_format legacy_contiguous_format preserve_format memory_format "
+    "dim_order": "Images are (N, C, H, W): leave it out.",
     "LBFGS SparseAdam": "nn.optim has fourteen others; fastnn/optim/rule.py shows how one is written.",
     "ChainedScheduler ConstantLR CosineAnnealingWarmRestarts CyclicLR ExponentialLR LambdaLR LinearLR MultiStepLR "
     "MultiplicativeLR OneCycleLR PolynomialLR ReduceLROnPlateau SequentialLR":
@@ -84,11 +156,31 @@ OF_PYTORCH = {
     "pack_padded_sequence pad_packed_sequence pack_sequence pad_sequence PackedSequence":
         "Pad the sequences to one length, and leave out of the loss what was padded.",
     "exponential_ geometric_ cauchy_ log_normal_": "Draw with np.random, then x.copy_(nn.tensor(values)).",
-    "addmm_ addmv_ addr_ addbmm_ baddbmm_": "Use x = x.{_}(...).",
-    "H mH": "Tensors are real: x.T, or x.transpose(-2, -1).",
+    "addmm_ addmv_ addr_ addbmm_ baddbmm_ float_power_": "Use x = x.{_}(...).",
+    "H mH adjoint": "Tensors are real: x.T, or x.transpose(-2, -1).",
     "CrossMapLRN2d": "nn.LocalResponseNorm is what it stands for; PyTorch's keeps channel 0 in every window.",
     "FractionalMaxPool3d": "nn.MaxPool2d takes windows of one size.",
 }
+# Families of such names.
+OF_PYTORCH_BY_FORM = (
+    (r"\w*3d(_with_indices|_phase)?|Lazy\w+3d", "There are the forms for 1 and 2 dimensions."),
+    (r"\w+_copy", "Copy what the function without _copy gives: .clone()."),
+    (r"unsafe_\w+", "Use the function without unsafe_."),
+    (r"(cudnn|miopen|mkldnn|fbgemm|native|quantized)_\w+|batch_norm_(backward_)?(elemt|reduce|stats|gather\w+|update\w+)",
+     "It is PyTorch's own part of a function: use the function."),
+    (r"(fake_)?quantize\w*|dequantize|q_\w+|qu?int\w+|quint\w+|qscheme|int_repr|per_(channel|tensor)\w*"
+     r"|empty_quantized|choose_qparams\w*|fused_moving_avg\w+", "Numbers are not quantised."),
+    (r"sparse_\w+|to_sparse\w*|is_sparse\w*|is_coalesced|coalesce|(c?col|crow|row)?_?indices|values|dense_dim"
+     r"|resize_as_sparse_|s?sp?addmm|s?spmm|smm|dsmm|hsmm|hspmm|to_padded_tensor|is_nested|to_mkldnn|slice_inverse",
+     "All tensors are dense."),
+    (r"(float[48]|bits|u?int[1-7]|Half|BFloat16)\w*|bit|half", "Tensors are float32 or float64: x.float()."),
+    (r"\w*[Aa]utocast\w*", "Everything is float32: leave it out."),
+    (r"\w+Storage(Base)?|Storage", "The memory is x.data, a NumPy array."),
+    (r"Script\w+|Sym[A-Z]\w*|sym_\w+|CompilationUnit|import_ir_module\w*|parse_\w+",
+     "Layers are compiled already: leave it out."),
+    (r"is_(ipu|maia|meta|mkldnn|mps|mtia|vulkan|xla|xpu|shared|distributed)|ipu|mtia|xpu|is_vulkan_available"
+     r"|has_(lapack|mkl|openmp|spectral)|compiled_with_cxx11_abi", "There is the CPU alone: leave it out."),
+)
 # Names of Keras, NumPy, scikit-learn and others, and names that people expect -> what there is.
 OF_OTHERS = {
     "Dense": "Keras's Dense is nn.Linear(in_features, out_features).",
@@ -113,15 +205,16 @@ OF_OTHERS = {
     "loss criterion": "Use a layer, nn.CrossEntropyLoss(), or a function, nn.functional.cross_entropy.",
     "BatchNorm": "Use nn.BatchNorm1d for (N, C), nn.BatchNorm2d for images (N, C, H, W).",
     "Conv": "Use nn.Conv1d for sequences, nn.Conv2d for images.",
-    "nn torch": "fastnn is itself what torch.nn is: nn.Linear, nn.functional.",
+    "torch": "fastnn is itself what torch and torch.nn are: nn.Linear, nn.functional.",
     "F": "Write `import fastnn.functional as F`.",
     "random": "Use nn.rand, nn.randn, nn.randint; nn.seed(0) begins the streams.",
     "version": "Use nn.__version__.",
     "plot": "History draws itself, history.plot(); more is in nn.viz.",
+    "train": "Use nn.fit(model, data); model.train() switches a model's mode.",
+    "metrics accuracy": "Use nn.evaluate(model, data), or (scores.argmax(1) == labels).float().mean().",
 }
 # Names that mean one thing in one module alone.
 OF_ROOMS = {
-    ("fastnn.utils", "data"): "It is nn.data.",
     ("fastnn.utils", "rnn"): "PyTorch has it, fastnn does not. Pad the sequences to one length, and leave out of the "
                              "loss what was padded.",
 }
@@ -228,15 +321,17 @@ def _of_result(who: str) -> str:
 
 
 # ---- searching -----------------------------------------------------------------------------------
-def near(name: str, known: Iterable[str], cutoff: float = 0.7) -> list[str]:
+def near(name: str, known: Iterable[str], others: Iterable[str] = (), cutoff: float = 0.7) -> list[str]:
     """Those of `known` that a name may stand for, the nearest first; capitals and `_` say little.
+
+    Those of `others` too, but not for their beginning alone: `lu` is no `lu_solve`.
     """
     from difflib import SequenceMatcher
-    folded = _folded(name)
+    folded, known = _folded(name), [*known]
     # of two that differ in capitals alone, the one that begins like the name
-    ranked = sorted(known, key=lambda k: (k[:1].isupper() != name[:1].isupper(), k))
+    ranked = sorted({*known, *others}, key=lambda k: (k[:1].isupper() != name[:1].isupper(), k))
     exact = [k for k in ranked if _folded(k) == folded]
-    begins = [k for k in ranked if len(folded) > 2 and _folded(k).startswith(folded) and k not in exact]
+    begins = [k for k in ranked if len(folded) > 2 and _folded(k).startswith(folded) and k not in exact and k in known]
     if exact:               # CrossEntropy: the layer CrossEntropyLoss rather than cross_entropy
         layers = [k for k in begins if k[:1].isupper()] if name[:1].isupper() and not exact[0][:1].isupper() else []
         return [*layers[:1], *exact]
@@ -283,7 +378,7 @@ def advice(name: str, module: str) -> str:
     if name in places:
         return f"Did you mean {places[name]}?"
     told = _of_another_library(name)
-    close = [] if told else near(name, [*places, *_flat(OF_OTHERS)])
+    close = [] if told else near(name, places, others={**_flat(OF_OTHERS), **_flat(OF_PYTORCH)})
     if close and close[0] in places:
         return f"Did you mean {places[close[0]]}?"
     return told or (_of_another_library(close[0]) if close else "")
@@ -293,9 +388,10 @@ def _of_another_library(name: str) -> str:
     others, pytorch = _flat(OF_OTHERS), _flat(OF_PYTORCH)
     if name in others:
         return others[name]
-    if name in pytorch:
-        return f"PyTorch has it, fastnn does not. {pytorch[name]}".rstrip()
-    return ""
+    told = pytorch.get(name)
+    if told is None:
+        told = next((text for form, text in OF_PYTORCH_BY_FORM if re.fullmatch(form, name)), None)
+    return "" if told is None else f"PyTorch has it, fastnn does not. {told}".rstrip()
 
 
 def about_library(name: str) -> str:

@@ -19,6 +19,9 @@ from .tensor import Tensor
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters"]
 
+# so that `from fastnn.utils.data import DataLoader`, as PyTorch says it, is looked for: moved.py
+__path__: list[str] = []
+
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """All elements of the parameters, one parameter after the other, as one row.

@@ -74,9 +74,11 @@ def test_what_pytorch_has_at_the_top_is_there(torch):
 
 # ---- in place ------------------------------------------------------------------------------------
 OTHER = {"pow_": 2.0, "remainder_": 0.3, "floor_divide_": 0.3}
-PAIRS = ("eq_", "ne_", "lt_", "le_", "gt_", "ge_", "add_", "sub_", "mul_", "div_")
+PAIRS = ("eq_", "ne_", "lt_", "le_", "gt_", "ge_", "add_", "sub_", "mul_", "div_", "not_equal_", "less_", "less_equal_",
+         "greater_", "greater_equal_")
 CALLS = {name: (OTHER[name],) for name in OTHER} | {name: (0.5,) for name in PAIRS} | {
-    "clamp_": (0.2, 0.6), "masked_fill_": None, "cumsum_": (0,), "tril_": (), "triu_": (1,), "fill_": (2.0,)}
+    "clamp_": (0.2, 0.6), "masked_fill_": None, "cumsum_": (0,), "cumprod_": (0,), "tril_": (), "triu_": (1,),
+    "fill_": (2.0,)}
 UNARY = ("abs_ ceil_ cos_ erf_ exp_ expm1_ floor_ log_ log10_ log1p_ log2_ neg_ reciprocal_ relu_ round_ rsqrt_ "
          "sigmoid_ sign_ sin_ sqrt_ square_ tanh_ trunc_ logical_not_ zero_").split()
 

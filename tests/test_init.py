@@ -76,6 +76,11 @@ def test_a_fill_counts_as_a_change():
 @pytest.mark.parametrize("call, error, words", [
     (lambda: init.xavier_uniform_(blank(3)), ShapeError, "at least two dimensions"),
     (lambda: init.orthogonal_(blank(3)), ShapeError, "at least two dimensions"),
+    (lambda: init.eye_(blank(3)), ShapeError, "a matrix"),
+    (lambda: init.dirac_(blank(3, 3)), ShapeError, "3 to 5 dimensions"),
+    (lambda: init.dirac_(blank(3, 3, 3), groups=2), ShapeError, "multiple of groups=2"),
+    (lambda: init.sparse_(blank(3, 3, 3), 0.5), ShapeError, "a matrix"),
+    (lambda: init.sparse_(blank(3, 3), 1.5), RangeError, "0 <= sparsity <= 1"),
     (lambda: init.kaiming_normal_(blank(3, 3), mode="fan_up"), RangeError, "fan_up"),
     (lambda: init.kaiming_normal_(blank(3, 3), nonlinearity="cubic"), RangeError, "cubic"),
     (lambda: init.trunc_normal_(blank(3), a=1.0, b=1.0), RangeError, "a < b"),
@@ -196,3 +201,18 @@ def test_fractions_do_not_go_into_integers():
             fill(nn.tensor([1, 2]))
     with pytest.raises(nn.DTypeError, match="rand"):
         nn.rand(3, dtype=np.int64)
+
+
+@pytest.mark.parametrize("shape, groups", [((4, 3, 5), 1), ((2, 4, 3, 3), 1), ((6, 2, 4, 3), 3), ((4, 4, 1, 2, 3), 2)])
+def test_dirac_and_eye_like_torch(torch, shape, groups):
+    ours = init.dirac_(blank(*shape), groups)
+    assert np.array_equal(ours.data, torch.nn.init.dirac_(torch.empty(shape), groups).numpy())
+    assert np.array_equal(init.eye_(blank(*shape[:2])).data, torch.nn.init.eye_(torch.empty(shape[:2])).numpy())
+
+
+def test_sparse():
+    """The zeros of each column, and the spread of the others."""
+    w = init.sparse_(blank(1001, 50), 0.3, std=2.0).data
+    assert ((w == 0).sum(0) == 301).all() and abs(w[w != 0].std() - 2.0) < 0.05
+    assert len({tuple(column) for column in (w == 0).T}) == 50          # each its own places
+    assert not init.sparse_(blank(3, 3), 1.0).data.any() and init.sparse_(blank(3, 3), 0.0).data.all()

@@ -5,6 +5,8 @@ import importlib
 import inspect
 import pickle
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -68,8 +70,8 @@ def test_a_tensor_says_what_another_library_s_name_is(name):
     assert not hasattr(x, name) and not hasattr(nn.Tensor, name) and name not in dir(x)
     with pytest.raises(AttributeError) as caught:
         getattr(x, name)
-    told = {**names._flat(names.OF_PYTORCH), **names._flat(names.OF_TENSORS)}[name]
-    assert str(caught.value).startswith(f"Tensor has no attribute {name!r}. ") and str(caught.value).endswith(told)
+    told = names._flat(names.OF_TENSORS).get(name) or names.about_library(name)
+    assert told and str(caught.value) == f"Tensor has no attribute {name!r}. {told}"
 
 
 def test_all_that_is_told_about_tensors_is_told():
@@ -340,7 +342,6 @@ def test_memory_that_the_machine_lacks_is_refused_at_once(monkeypatch):
 
 @pytest.mark.parametrize("path, told", [
     ("nn.utils.rnn", "module 'fastnn.utils' has no attribute 'rnn'. PyTorch has it, fastnn does not. Pad the"),
-    ("nn.utils.data", "module 'fastnn.utils' has no attribute 'data'. It is nn.data."),
     ("nn.utils.weight_norm", "PyTorch has it, fastnn does not."),
     ("nn.utils.spectral_norm", "PyTorch has it, fastnn does not."),
     ("nn.logdet", "PyTorch has it, fastnn does not. Use np.linalg"),
@@ -397,3 +398,76 @@ def test_parameters_as_a_vector():
     assert model.bias.tolist() == [6, 7, 8]
     with pytest.raises(nn.ShapeError, match="at least one parameter, got none"):
         nn.utils.parameters_to_vector(nn.ReLU().parameters())
+
+
+# ---- what PyTorch has ----------------------------------------------------------------------------
+# Parts of PyTorch's compiler and of its files, and helpers of its modules: no user types them.
+INSIDE = re.compile(
+    r"[A-Z]\w*(Type|Key|KeySet|Writer|Reader|Context|Config|Stats|Guard|Hook|Notes|DataPipe|Chunk|State|Event)"
+    r"|BroadcastingList\d|[A-Z_]+|\w*(torch_function\w*|_notes|boolean_dispatch|assert_int_or_pair|merge_type\w*|_types?)"
+    r"|unify_type_list|prepare_\w+|thread_safe_generator|init_num_threads|get_file_path|is_storage|classproperty"
+    r"|profile\w*|functional_datapipe|\w*_determinism|non_deterministic|runtime_validation\w*|argument_validation"
+    r"|common_args|multi_dim_common|factory_kwargs|is_view_replay_enabled|\w*multithreading_enabled|kineto_available"
+    r"|enforce_grad_layout_policy|\w*warn_always\w*|reinforce|volatile|name|output_nr|module_load|grad_dtype|is_set_to"
+    r"|hash_tensor|as_subclass|swap_in_optimizer_params_and_state|batch_norm_\w+|is_tensor_like|variable|AcceleratorError|Tag|NestedIOFunction")
+
+
+def modules_of(torch):
+    """PyTorch's rooms, each with the place here where its names are looked for."""
+    import torch.utils.data
+    return {"torch": (torch, nn), "torch.nn": (torch.nn, nn), "F": (torch.nn.functional, nn.functional),
+            "Tensor": (torch.Tensor, nn.Tensor), "init": (torch.nn.init, nn.init), "utils": (torch.nn.utils, nn.utils),
+            "data": (torch.utils.data, nn.data), "special": (torch.special, nn.special),
+            "optim": (torch.optim, nn.optim),
+            "Module": (torch.nn.Module, nn.Module),
+            "autograd": (torch.autograd, nn.autograd)}
+
+
+@pytest.mark.parametrize("room", ["torch", "torch.nn", "F", "Tensor", "init", "utils", "data", "special", "optim",
+                                  "Module", "autograd"])
+def test_what_pytorch_has_and_we_lack_is_told(torch, room):
+    """Every public function, class and method of PyTorch's is here, or is told by its name."""
+    theirs, ours = modules_of(torch)[room]
+    untold = []
+    for name in dir(theirs):
+        value = getattr(theirs, name, None)
+        if name.startswith("_") or INSIDE.fullmatch(name) or inspect.ismodule(value) or hasattr(ours, name):
+            continue
+        documented = getattr(value, "__doc__", None) or inspect.isroutine(value)
+        home = str(getattr(value, "__module__", None) or "torch")
+        if not home.startswith("torch") or not documented or (inspect.isclass(value) and "_C" in home):
+            continue
+        told = names.advice(name, ours.__name__) if inspect.ismodule(ours) else names.advice_about(ours, name)
+        if not told.startswith(("PyTorch has it", "Did you mean", *names._flat(names.OF_OTHERS).values(),
+                                *names._flat(names.OF_TENSORS).values(), *names._flat(names.OF_MODELS).values())):
+            untold.append(name)
+    assert not untold
+
+
+@pytest.mark.parametrize("text", [
+    "import fastnn.nn as nn; import fastnn.nn.functional as F; assert nn.functional is F and F.relu",
+    "from fastnn.nn.utils import clip_grad_norm_", "from fastnn.nn.parameter import Parameter",
+    "from fastnn.utils.data import DataLoader, TensorDataset", "import fastnn.utils.data",
+    "import fastnn as torch; assert torch.nn.Linear is torch.Linear and torch.utils.data.DataLoader",
+    "from fastnn.nn import Module, functional, init; from fastnn import nn, optim; assert nn.Module is Module"])
+def test_pytorch_s_paths_lead_here(text):
+    """The first lines of a script, with fastnn for torch, in a fresh interpreter: no warning."""
+    subprocess.run([sys.executable, "-W", "error", "-c", text], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("module, told", [
+    ("fastnn.linalg", "No module named 'fastnn.linalg'. PyTorch has it, fastnn does not. Use np.linalg"),
+    ("fastnn.datasets", "No module named 'fastnn.datasets'. The digits that come with fastnn are"),
+    ("fastnn.optmi", "No module named 'fastnn.optmi'. Did you mean nn.optim?")])
+def test_a_module_that_is_missing_is_told(module, told):
+    with pytest.raises(ModuleNotFoundError) as caught:
+        importlib.import_module(module)
+    assert str(caught.value).startswith(told) and caught.value.name == module
+
+
+@pytest.mark.parametrize("name, told", [
+    ("lu", "Use np.linalg"), ("igamma", "scipy.special"), ("poisson", "np.random"), ("is_nonzero", "bool(x)"),
+    ("train", "nn.fit(model, data)"), ("adaptive_avg_pool3d", "1 and 2 dimensions"), ("view_copy", ".clone()"),
+    ("LazyConv3d", "1 and 2 dimensions"), ("quantize_per_tensor", "not quantised"), ("hann_windw", "np.hanning")])
+def test_a_name_leads_to_what_it_means_and_not_to_what_begins_like_it(name, told):
+    assert told in names.advice(name, "fastnn")
