@@ -20,6 +20,6 @@
 #include "pointwise/embedding.h"
 #include "pointwise/scatter.h"          /* gather, scatter, index_select, index_add, ... */
 #include "pointwise/dropout.h"
-#include "optim/optim.h"                /* SGD, Adam: one step of all parameters */
+#include "optim/optim.h"                /* SGD, Adam, Rprop, ...: a step of all parameters */
 #include "ladder/peak.h"                /* how fast the machine multiplies */
 #include "ladder/ladder.h"              /* the steps that docs/kernels tells of */

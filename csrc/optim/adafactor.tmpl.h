@@ -26,16 +26,16 @@ typedef struct {
     double *squares;                /* of a row: of p, and later of the update */
     double *norm;                   /* of a matrix: 1 / the mean of `row` */
     fnn_size B, R, C;
-    double fresh, least, shrink, rate;
+    double one_minus_beta2, least, shrink, rate;
 } FN(adafactor_args);
 
 /* x, and no less than least; in this order NaN stays NaN */
 FNN_INLINE REAL FN(adafactor_at_least)(REAL x, REAL least) { return r_max(least, x); }
 
-/* old + fresh (new - old), the running mean of which the share `fresh` is new */
-FNN_INLINE REAL FN(adafactor_mean)(const FN(adafactor_args) *args, REAL old, double new)
+/* The running mean beta2 mean + (1 - beta2) x */
+FNN_INLINE REAL FN(adafactor_mean)(const FN(adafactor_args) *args, REAL mean, double x)
 {
-    return (REAL)((double)old + args->fresh * (new - (double)old));
+    return (REAL)((double)mean + args->one_minus_beta2 * (x - (double)mean));
 }
 
 /* Pass 1, over rows: the squares of p, and the running mean of g^2 in the row */
@@ -126,14 +126,15 @@ static double FN(adafactor_rms)(const FN(adafactor_args) *args)
 }
 
 void FN(adafactor_step)(REAL *p, REAL *row, REAL *column, const REAL *g, double *workspace, fnn_size B, fnn_size R,
-                        fnn_size C, double fresh, double rate, double eps1, double eps2, double d, double shrink)
+                        fnn_size C, double one_minus_beta2, double rate, double eps1, double eps2, double d,
+                        double shrink)
 {
     const fnn_size rows = B * R, grain = fnn_ceil_div(ADAFACTOR_GRAIN, fnn_max(C, 1));
     if (rows == 0 || C == 0)
         return;
     FN(adafactor_args) args = { .p = p, .row = row, .column = column, .g = g, .squares = workspace,
-                                .norm = workspace + rows, .B = B, .R = R, .C = C, .fresh = fresh, .least = eps1,
-                                .shrink = shrink };
+                                .norm = workspace + rows, .B = B, .R = R, .C = C, .one_minus_beta2 = one_minus_beta2,
+                                .least = eps1, .shrink = shrink };
     fnn_parallel_for(rows, grain, FN(adafactor_rows), &args);
     const double size = FN(adafactor_rms)(&args);                   /* of p as it was */
     fnn_parallel_for(B * fnn_ceil_div(C, ADAFACTOR_STRIP), fnn_ceil_div(ADAFACTOR_GRAIN, R * ADAFACTOR_STRIP),

@@ -72,10 +72,26 @@ FNN_INLINE REAL FN(optim_shrink)(const fnn_step *step)
     return step->decoupled ? (REAL)(1 - step->lr * step->weight_decay) : 1;
 }
 
+/* g'. Without weight decay it is g: 0 p would be NaN where p is infinite. */
+FNN_INLINE REAL FN(optim_gradient)(REAL g, REAL decay, REAL p) { return decay != 0 ? g + decay * p : g; }
+
+/* The weights of a running mean: of the mean so far, and of what is new */
+typedef struct {
+    REAL kept, added;
+} FN(optim_weights);
+
+FNN_INLINE FN(optim_weights) FN(optim_keep)(double beta)
+{
+    return (FN(optim_weights)) { .kept = (REAL)beta, .added = (REAL)(1 - beta) };
+}
+
+FNN_INLINE REAL FN(optim_mean)(FN(optim_weights) beta, REAL mean, REAL x) { return beta.kept * mean + beta.added * x; }
+
 /* The larger one; NaN if one is */
 FNN_INLINE REAL FN(optim_larger)(REAL a, REAL b) { return b > a || b != b ? b : a; }
 
-FNN_INLINE REAL FN(optim_sign)(REAL x) { return (REAL)((x > 0) - (x < 0)); }
+/* -1, 0 or 1; 0 for NaN */
+FNN_INLINE REAL FN(optim_sign)(REAL x) { return (REAL)(x > 0) - (REAL)(x < 0); }
 
 /* ---- SGD ------------------------------------------------------------------------------------- */
 static void FN(sgd_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fnn_size end)
@@ -85,45 +101,61 @@ static void FN(sgd_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fnn_s
     const REAL lr = (REAL)step->lr, momentum = (REAL)step->momentum, decay = (REAL)step->weight_decay;
     if (step->momentum == 0) {
         for (fnn_size j = begin; j < end; j++)
-            p[j] -= lr * (g[j] + decay * p[j]);
+            p[j] -= lr * FN(optim_gradient)(g[j], decay, p[j]);
         return;
     }
     REAL *restrict m = step->state[0][i];
-    const int fresh = step->number[0][i] == 0, nesterov = step->nesterov;
-    const REAL old = fresh ? 0 : momentum, new = fresh ? 1 : (REAL)(1 - step->dampening);
+    const int first = step->number[0][i] == 0, nesterov = step->nesterov;
+    const REAL kept = first ? 0 : momentum, added = first ? 1 : (REAL)(1 - step->dampening);
     for (fnn_size j = begin; j < end; j++) {
-        const REAL slope = g[j] + decay * p[j];
-        const REAL before = fresh ? 0 : m[j];                       /* fresh state holds anything */
-        m[j] = old * before + new * slope;
-        p[j] -= lr * (nesterov ? slope + momentum * m[j] : m[j]);
+        const REAL gradient = FN(optim_gradient)(g[j], decay, p[j]);
+        const REAL previous = first ? 0 : m[j];         /* in the first step m holds anything */
+        m[j] = kept * previous + added * gradient;
+        p[j] -= lr * (nesterov ? gradient + momentum * m[j] : m[j]);
     }
 }
 
 /* ---- Adam and its kin ------------------------------------------------------------------------ */
+/* The settings that they share */
+typedef struct {
+    FN(optim_weights) beta1, beta2;
+    REAL eps, decay, shrink;
+} FN(adam_settings);
+
+FNN_INLINE FN(adam_settings) FN(adam_read)(const fnn_step *step)
+{
+    return (FN(adam_settings)) { .beta1 = FN(optim_keep)(step->beta1), .beta2 = FN(optim_keep)(step->beta2),
+                                 .eps = (REAL)step->eps, .decay = FN(optim_decay)(step),
+                                 .shrink = FN(optim_shrink)(step) };
+}
+
+/* g' of one element; m and v become the running means of it and of its square */
+FNN_INLINE REAL FN(adam_means)(FN(adam_settings) s, REAL g, REAL p, REAL *m, REAL *v)
+{
+    const REAL gradient = FN(optim_gradient)(g, s.decay, p);
+    *m = FN(optim_mean)(s.beta1, *m, gradient);
+    *v = FN(optim_mean)(s.beta2, *v, gradient * gradient);
+    return gradient;
+}
+
 static void FN(adam_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fnn_size end)
 {
     REAL *restrict p = step->p[i], *restrict m = step->state[0][i], *restrict v = step->state[1][i];
     const REAL *restrict g = step->g[i];
-    const REAL beta1 = (REAL)step->beta1, beta2 = (REAL)step->beta2, eps = (REAL)step->eps;
-    const REAL one_minus_beta1 = (REAL)(1 - step->beta1), one_minus_beta2 = (REAL)(1 - step->beta2);
-    const REAL decay = FN(optim_decay)(step), shrink = FN(optim_shrink)(step);
+    const FN(adam_settings) s = FN(adam_read)(step);
     const REAL rate = (REAL)(step->lr * step->number[0][i]), scale_v = (REAL)step->number[1][i];
     if (step->amsgrad) {
         REAL *restrict top = step->state[2][i];
         for (fnn_size j = begin; j < end; j++) {
-            const REAL slope = g[j] + decay * p[j];
-            m[j] = beta1 * m[j] + one_minus_beta1 * slope;
-            v[j] = beta2 * v[j] + one_minus_beta2 * (slope * slope);
+            FN(adam_means)(s, g[j], p[j], &m[j], &v[j]);
             top[j] = FN(optim_larger)(top[j], v[j]);
-            p[j] = shrink * p[j] - rate * m[j] / (scale_v * r_sqrt(top[j]) + eps);
+            p[j] = s.shrink * p[j] - rate * m[j] / (scale_v * r_sqrt(top[j]) + s.eps);
         }
         return;
     }
     for (fnn_size j = begin; j < end; j++) {
-        const REAL slope = g[j] + decay * p[j];
-        m[j] = beta1 * m[j] + one_minus_beta1 * slope;
-        v[j] = beta2 * v[j] + one_minus_beta2 * (slope * slope);
-        p[j] = shrink * p[j] - rate * m[j] / (scale_v * r_sqrt(v[j]) + eps);
+        FN(adam_means)(s, g[j], p[j], &m[j], &v[j]);
+        p[j] = s.shrink * p[j] - rate * m[j] / (scale_v * r_sqrt(v[j]) + s.eps);
     }
 }
 
@@ -131,15 +163,11 @@ static void FN(nadam_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fnn
 {
     REAL *restrict p = step->p[i], *restrict m = step->state[0][i], *restrict v = step->state[1][i];
     const REAL *restrict g = step->g[i];
-    const REAL beta1 = (REAL)step->beta1, beta2 = (REAL)step->beta2, eps = (REAL)step->eps;
-    const REAL one_minus_beta1 = (REAL)(1 - step->beta1), one_minus_beta2 = (REAL)(1 - step->beta2);
-    const REAL decay = FN(optim_decay)(step), shrink = FN(optim_shrink)(step);
+    const FN(adam_settings) s = FN(adam_read)(step);
     const REAL of_g = (REAL)step->number[0][i], of_m = (REAL)step->number[1][i], scale_v = (REAL)step->number[2][i];
     for (fnn_size j = begin; j < end; j++) {
-        const REAL slope = g[j] + decay * p[j];
-        m[j] = beta1 * m[j] + one_minus_beta1 * slope;
-        v[j] = beta2 * v[j] + one_minus_beta2 * (slope * slope);
-        p[j] = shrink * p[j] - (of_g * slope + of_m * m[j]) / (scale_v * r_sqrt(v[j]) + eps);
+        const REAL gradient = FN(adam_means)(s, g[j], p[j], &m[j], &v[j]);
+        p[j] = s.shrink * p[j] - (of_g * gradient + of_m * m[j]) / (scale_v * r_sqrt(v[j]) + s.eps);
     }
 }
 
@@ -147,15 +175,12 @@ static void FN(radam_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fnn
 {
     REAL *restrict p = step->p[i], *restrict m = step->state[0][i], *restrict v = step->state[1][i];
     const REAL *restrict g = step->g[i];
-    const REAL beta1 = (REAL)step->beta1, beta2 = (REAL)step->beta2, eps = (REAL)step->eps;
-    const REAL one_minus_beta1 = (REAL)(1 - step->beta1), one_minus_beta2 = (REAL)(1 - step->beta2);
-    const REAL decay = FN(optim_decay)(step), shrink = FN(optim_shrink)(step), rate = (REAL)step->number[0][i];
+    const FN(adam_settings) s = FN(adam_read)(step);
+    const REAL rate = (REAL)step->number[0][i];
     const int adaptive = step->number[1][i] != 0;
     for (fnn_size j = begin; j < end; j++) {
-        const REAL slope = g[j] + decay * p[j];
-        m[j] = beta1 * m[j] + one_minus_beta1 * slope;
-        v[j] = beta2 * v[j] + one_minus_beta2 * (slope * slope);
-        p[j] = shrink * p[j] - rate * m[j] / (adaptive ? r_sqrt(v[j]) + eps : 1);
+        FN(adam_means)(s, g[j], p[j], &m[j], &v[j]);
+        p[j] = s.shrink * p[j] - rate * m[j] / (adaptive ? r_sqrt(v[j]) + s.eps : 1);
     }
 }
 
@@ -163,13 +188,12 @@ static void FN(adamax_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fn
 {
     REAL *restrict p = step->p[i], *restrict m = step->state[0][i], *restrict u = step->state[1][i];
     const REAL *restrict g = step->g[i];
-    const REAL beta1 = (REAL)step->beta1, beta2 = (REAL)step->beta2, eps = (REAL)step->eps;
-    const REAL one_minus_beta1 = (REAL)(1 - step->beta1), decay = (REAL)step->weight_decay;
+    const FN(adam_settings) s = FN(adam_read)(step);
     const REAL rate = (REAL)step->number[0][i];
     for (fnn_size j = begin; j < end; j++) {
-        const REAL slope = g[j] + decay * p[j];
-        m[j] = beta1 * m[j] + one_minus_beta1 * slope;
-        u[j] = FN(optim_larger)(beta2 * u[j], r_abs(slope) + eps);
+        const REAL gradient = FN(optim_gradient)(g[j], s.decay, p[j]);
+        m[j] = FN(optim_mean)(s.beta1, m[j], gradient);
+        u[j] = FN(optim_larger)(s.beta2.kept * u[j], r_abs(gradient) + s.eps);
         p[j] -= rate * m[j] / u[j];
     }
 }
@@ -181,9 +205,9 @@ static void FN(adagrad_rule)(const fnn_step *step, fnn_size i, fnn_size begin, f
     const REAL *restrict g = step->g[i];
     const REAL eps = (REAL)step->eps, decay = (REAL)step->weight_decay, rate = (REAL)step->number[0][i];
     for (fnn_size j = begin; j < end; j++) {
-        const REAL slope = g[j] + decay * p[j];
-        sum[j] += slope * slope;
-        p[j] -= rate * slope / (r_sqrt(sum[j]) + eps);
+        const REAL gradient = FN(optim_gradient)(g[j], decay, p[j]);
+        sum[j] += gradient * gradient;
+        p[j] -= rate * gradient / (r_sqrt(sum[j]) + eps);
     }
 }
 
@@ -192,49 +216,50 @@ static void FN(adadelta_rule)(const fnn_step *step, fnn_size i, fnn_size begin, 
     REAL *restrict p = step->p[i], *restrict v = step->state[0][i], *restrict a = step->state[1][i];
     const REAL *restrict g = step->g[i];
     const REAL lr = (REAL)step->lr, eps = (REAL)step->eps, decay = (REAL)step->weight_decay;
-    const REAL alpha = (REAL)step->alpha, one_minus_alpha = (REAL)(1 - step->alpha);
+    const FN(optim_weights) rho = FN(optim_keep)(step->alpha);
     for (fnn_size j = begin; j < end; j++) {
-        const REAL slope = g[j] + decay * p[j];
-        v[j] = alpha * v[j] + one_minus_alpha * (slope * slope);
-        const REAL delta = slope * (r_sqrt(a[j] + eps) / r_sqrt(v[j] + eps));
-        a[j] = alpha * a[j] + one_minus_alpha * (delta * delta);
+        const REAL gradient = FN(optim_gradient)(g[j], decay, p[j]);
+        v[j] = FN(optim_mean)(rho, v[j], gradient * gradient);
+        const REAL delta = gradient * (r_sqrt(a[j] + eps) / r_sqrt(v[j] + eps));
+        a[j] = FN(optim_mean)(rho, a[j], delta * delta);
         p[j] -= lr * delta;
     }
 }
 
-/* centered and moving are constants */
-FNN_INLINE void FN(rmsprop_range)(const int centered, const int moving, const fnn_step *step, fnn_size i,
+/* centered and has_momentum are constants */
+FNN_INLINE void FN(rmsprop_range)(const int centered, const int has_momentum, const fnn_step *step, fnn_size i,
                                   fnn_size begin, fnn_size end)
 {
     REAL *restrict p = step->p[i], *restrict v = step->state[0][i];
-    REAL *restrict w = centered ? step->state[1][i] : NULL, *restrict m = moving ? step->state[2][i] : NULL;
+    REAL *restrict w = centered ? step->state[1][i] : NULL, *restrict m = has_momentum ? step->state[2][i] : NULL;
     const REAL *restrict g = step->g[i];
     const REAL lr = (REAL)step->lr, eps = (REAL)step->eps, decay = (REAL)step->weight_decay;
-    const REAL alpha = (REAL)step->alpha, one_minus_alpha = (REAL)(1 - step->alpha), momentum = (REAL)step->momentum;
+    const REAL momentum = (REAL)step->momentum;
+    const FN(optim_weights) alpha = FN(optim_keep)(step->alpha);
     for (fnn_size j = begin; j < end; j++) {
-        const REAL slope = g[j] + decay * p[j];
-        v[j] = alpha * v[j] + one_minus_alpha * (slope * slope);
-        REAL spread = v[j];
+        const REAL gradient = FN(optim_gradient)(g[j], decay, p[j]);
+        v[j] = FN(optim_mean)(alpha, v[j], gradient * gradient);
+        REAL moment = v[j];                             /* the second: raw, or central */
         if (centered) {
-            w[j] = alpha * w[j] + one_minus_alpha * slope;
-            spread -= w[j] * w[j];
-            spread = spread < 0 ? 0 : spread;                       /* by rounding */
+            w[j] = FN(optim_mean)(alpha, w[j], gradient);
+            moment -= w[j] * w[j];
+            moment = moment < 0 ? 0 : moment;           /* by rounding */
         }
-        const REAL delta = slope / (r_sqrt(spread) + eps);
-        if (moving)
+        const REAL delta = gradient / (r_sqrt(moment) + eps);
+        if (has_momentum)
             m[j] = momentum * m[j] + delta;
-        p[j] -= lr * (moving ? m[j] : delta);
+        p[j] -= lr * (has_momentum ? m[j] : delta);
     }
 }
 
 static void FN(rmsprop_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fnn_size end)
 {
-    const int moving = step->momentum != 0;
-    if (step->centered && moving)
+    const int has_momentum = step->momentum != 0;
+    if (step->centered && has_momentum)
         FN(rmsprop_range)(1, 1, step, i, begin, end);
     else if (step->centered)
         FN(rmsprop_range)(1, 0, step, i, begin, end);
-    else if (moving)
+    else if (has_momentum)
         FN(rmsprop_range)(0, 1, step, i, begin, end);
     else
         FN(rmsprop_range)(0, 0, step, i, begin, end);
@@ -243,18 +268,19 @@ static void FN(rmsprop_rule)(const fnn_step *step, fnn_size i, fnn_size begin, f
 /* ---- by the sign, and averages --------------------------------------------------------------- */
 static void FN(rprop_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fnn_size end)
 {
-    REAL *restrict p = step->p[i], *restrict before = step->state[0][i], *restrict h = step->state[1][i];
+    REAL *restrict p = step->p[i], *restrict previous = step->state[0][i], *restrict h = step->state[1][i];
     const REAL *restrict g = step->g[i];
-    const REAL less = (REAL)step->beta1, more = (REAL)step->beta2;
+    const REAL eta_minus = (REAL)step->beta1, eta_plus = (REAL)step->beta2;
     const REAL least = (REAL)step->least, most = (REAL)step->most;
     for (fnn_size j = begin; j < end; j++) {
-        const REAL agree = g[j] * before[j];
-        const REAL slope = agree < 0 ? 0 : g[j];
-        REAL size = h[j] * (agree > 0 ? more : agree < 0 ? less : 1);
+        /* not g previous, which rounds to 0 where both are small */
+        const REAL product = g[j] * FN(optim_sign)(previous[j]);
+        const REAL gradient = product < 0 ? 0 : g[j];
+        REAL size = h[j] * (product > 0 ? eta_plus : product < 0 ? eta_minus : 1);
         size = r_min(r_max(size, least), most);
         h[j] = size;
-        before[j] = slope;
-        p[j] -= size * FN(optim_sign)(slope);
+        previous[j] = gradient;
+        p[j] -= size * FN(optim_sign)(gradient);
     }
 }
 
@@ -265,8 +291,7 @@ static void FN(asgd_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fnn_
     const REAL eta = (REAL)step->number[0][i], mu = (REAL)step->number[1][i], decay = (REAL)step->weight_decay;
     const REAL shrink = (REAL)(1 - step->lambd * step->number[0][i]);
     for (fnn_size j = begin; j < end; j++) {
-        const REAL slope = g[j] + decay * p[j];
-        p[j] = shrink * p[j] - eta * slope;
+        p[j] = shrink * p[j] - eta * FN(optim_gradient)(g[j], decay, p[j]);
         ax[j] = mu == 1 ? p[j] : ax[j] + mu * (p[j] - ax[j]);
     }
 }
@@ -275,13 +300,11 @@ static void FN(lion_rule)(const fnn_step *step, fnn_size i, fnn_size begin, fnn_
 {
     REAL *restrict p = step->p[i], *restrict m = step->state[0][i];
     const REAL *restrict g = step->g[i];
-    const REAL lr = (REAL)step->lr, decay = FN(optim_decay)(step), shrink = FN(optim_shrink)(step);
-    const REAL beta1 = (REAL)step->beta1, one_minus_beta1 = (REAL)(1 - step->beta1);
-    const REAL beta2 = (REAL)step->beta2, one_minus_beta2 = (REAL)(1 - step->beta2);
+    const FN(adam_settings) s = FN(adam_read)(step);
+    const REAL lr = (REAL)step->lr;
     for (fnn_size j = begin; j < end; j++) {
-        const REAL slope = g[j] + decay * p[j];
-        p[j] = shrink * p[j] - lr * FN(optim_sign)(beta1 * m[j] + one_minus_beta1 * slope);
-        m[j] = beta2 * m[j] + one_minus_beta2 * slope;
+        p[j] = s.shrink * p[j] - lr * FN(optim_sign)(FN(optim_mean)(s.beta1, m[j], g[j]));
+        m[j] = FN(optim_mean)(s.beta2, m[j], g[j]);
     }
 }
 

@@ -26,14 +26,15 @@ cdef enum: STEP_WORK = 16                           # a step's time for an eleme
 cdef class ArrayTable:
     """Pointers to the arrays of some lists, and their sizes, as the kernels want them.
 
-    A list is a column of the table. All that reaches a kernel's pointers is checked here, once: the
-    arrays are float32 or all float64, row i has one size in every column, and what a kernel writes
-    is contiguous, aligned, in native byte order and may be written.
+    A list is a column of the table, and row i has the ith array of each. All that reaches a
+    kernel's pointers is checked here, once: all arrays are float32, or all are float64; those of a
+    row have one size; what a kernel writes is contiguous, aligned, in native byte order and may be
+    written.
     """
     cdef void **data                                # column after column
     cdef Py_ssize_t *size
-    cdef Py_ssize_t *block                  # blocks before each array; block[count] is their total
-    cdef double *numbers                    # three for each row, for whatever else a kernel wants
+    cdef Py_ssize_t *block                          # before row i; block[count] is their total
+    cdef double *numbers                            # three columns of them: `number` of fnn_step
     cdef Py_ssize_t count
     cdef Py_ssize_t elements                        # of a column
     cdef int dtype
@@ -48,7 +49,8 @@ cdef class ArrayTable:
         self.count = count
         self.kept = []
         self.dtype = FNN_F32
-        # 8 bytes each: pointers, sizes, blocks and one more, numbers
+        # One piece of memory of 8-byte entries. A row needs its pointers, a size, a block and three
+        # numbers; one row more holds block[count].
         self.data = <void **>PyMem_Malloc((len(columns) + 5) * (count + 1) * 8)
         if self.data == NULL:
             raise MemoryError()
@@ -297,15 +299,15 @@ def adam_step(params, grads, ms, vs, tops, steps, double beta1, double beta2, do
     cdef Step s = Step(params, (ms, vs, tops), grads, 2)
     cdef double *scale_m = s.table.number(0, steps)
     cdef double *scale_v = s.table.number(1, steps)
-    cdef double step, before = -1
+    cdef double step, previous = -1
     cdef Py_ssize_t i
     for i in range(s.table.count):
         step = scale_m[i]
-        if step == before:                          # nearly always all parameters are at one step
+        if step == previous:                          # nearly always all parameters are at one step
             scale_m[i], scale_v[i] = scale_m[i - 1], scale_v[i - 1]
         else:
             scale_m[i], scale_v[i] = 1 / (1 - pow(beta1, step)), 1 / sqrt(1 - pow(beta2, step))
-        before = step
+        previous = step
     s.step.number[0], s.step.number[1] = scale_m, scale_v
     s.step.lr, s.step.beta1, s.step.beta2, s.step.eps = lr, beta1, beta2, eps
     s.step.weight_decay, s.step.decoupled, s.step.amsgrad = weight_decay, decoupled_weight_decay, tops is not None
@@ -371,9 +373,9 @@ def rmsprop_step(params, grads, squares, means, momenta, double lr, double alpha
     s.run(fnn_rmsprop_step)
 
 
-def rprop_step(params, grads, befores, sizes, double etaminus, double etaplus, double least, double most) -> None:
-    """Change params, befores and sizes in place."""
-    cdef Step s = Step(params, (befores, sizes), grads)
+def rprop_step(params, grads, previous, sizes, double etaminus, double etaplus, double least, double most) -> None:
+    """Change params, previous and sizes in place."""
+    cdef Step s = Step(params, (previous, sizes), grads)
     s.step.beta1, s.step.beta2, s.step.least, s.step.most = etaminus, etaplus, least, most
     s.run(fnn_rprop_step)
 
@@ -394,7 +396,7 @@ def lion_step(params, grads, ms, double lr, double beta1, double beta2, double w
     s.run(fnn_lion_step)
 
 
-def adafactor_step(param, grad, row, column, double fresh, double rate, double eps1, double eps2, double d,
+def adafactor_step(param, grad, row, column, double one_minus_beta2, double rate, double eps1, double eps2, double d,
                    double shrink) -> None:
     """Change one parameter, with the running means of its rows and columns, in place; of a vector
     `row` is None.
@@ -415,7 +417,7 @@ def adafactor_step(param, grad, row, column, double fresh, double rate, double e
     cdef Workspace workspace = Workspace((B * R + B) * sizeof(double))
     cdef PyThreadState *others = let_others_run(t.elements * STEP_WORK)
     fnn_adafactor_step[t.dtype](t.data[0], NULL if row is None else rows.data[0], columns.data[0], t.data[1],
-                                <double *>workspace.data, B, R, C, fresh, rate, eps1, eps2, d, shrink)
+                                <double *>workspace.data, B, R, C, one_minus_beta2, rate, eps1, eps2, d, shrink)
     run_again(others)
 
 

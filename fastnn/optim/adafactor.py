@@ -1,4 +1,4 @@
-"""Adafactor: Adam's root mean square from the sums of rows and columns alone."""
+"""Adafactor: Adam's mean square, of which only the means of rows and columns are kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..guard import guard_all
 from ..kernels import compiled
 from ..reference import optim as reference
 from .optimizer import Optimizer
-from .rule import Rule, Setting, State, at_least_zero, register, switch
+from .rule import Rule, Setting, State, are_numbers, at_least_zero, number, register, switch
 
 __all__ = ["Adafactor"]
 
@@ -22,38 +22,48 @@ class Adafactor(Optimizer):
     so the state is much smaller than the parameters.
 
     .. math::
-        r \leftarrow r + t^{\beta} (\overline{g^2}_{row} - r) \qquad
-        c \leftarrow c + t^{\beta} (\overline{g^2}_{column} - c) \qquad
-        u = g \Big/ \sqrt{\max(r c / \max(\bar r, \epsilon_1), \epsilon_1^2)}
+        \beta_{2t} = 1 - t^{\beta} \qquad
+        r \leftarrow \beta_{2t} r + (1 - \beta_{2t}) \, \text{mean}_{columns}(g^2) \qquad
+        c \leftarrow \beta_{2t} c + (1 - \beta_{2t}) \, \text{mean}_{rows}(g^2)
 
-        p \leftarrow (1 - \eta \lambda) p - \max(\epsilon_2, \text{rms}(p)) \min(\eta, 1/\sqrt t) \,
-            \frac{u}{\max(1, \text{rms}(u) / d)}
+        v = \frac{r c}{\max(\text{mean}(r), \epsilon_1)} \qquad
+        u = \frac{g}{\sqrt{\max(v, \epsilon_1^2)}} \qquad
+        \alpha_t = \max(\epsilon_2, \text{rms}(p)) \, \min(\eta, 1/\sqrt t)
 
-    A parameter with fewer than two dimensions keeps the mean of its own g^2. rms is the root of the
-    mean of the squares; of more than two dimensions the last two are the matrix.
+        p \leftarrow (1 - \eta \lambda) p - \alpha_t \frac{u}{\max(1, \text{rms}(u) / d)}
+
+    t is the number of the step, from 1; rms is the root of the mean of the squares. r has a number
+    for each row and c one for each column; r c is their outer product. Of more than two dimensions
+    the last two are the matrix. With one or none nothing is factored: v is the running mean
+    v <- beta_2t v + (1 - beta_2t) g^2 itself, and the rest is the same.
 
     Parameters
     ----------
     params : iterable of Parameters, or of groups {"params": [...], "lr": ...}
     lr : float
-        eta, the most by which a step changes p, relative to the size of p.
+        eta. A step is relative: with d = 1 its rms is at most eta times that of p, or times
+        epsilon_2 where p is smaller; 1/sqrt(t) takes the place of eta from t = 1 / eta^2 on.
     beta2_decay : float
-        beta, at most 0: the share of the new square is t^beta.
+        beta, at most 0: the weight of the new square, t^beta, is 1 in the first step.
     eps : (float or None, float)
-        epsilon_1, of a square's size, None for the dtype's; epsilon_2, the least size of p that
-        counts.
+        epsilon_1, the least root of v, so of a gradient's size, and the least mean of r, where it
+        is of a square's; None is the dtype's, 1.2e-7 of float32. epsilon_2, the least rms of p.
     d : float
-        The largest root mean square of an update, at least 1.
+        The largest rms of the update u, at least 1.
     weight_decay : float
-        lambda: p shrinks by the share eta lambda.
+        lambda: p shrinks by the fraction eta lambda.
     maximize : bool
         Climb instead of descend.
     foreach : accepted for PyTorch's sake
 
     State: "step", t; "row_var", r, and "col_var", c, or "variance".
 
-    The paper clips u against d as here, and has relative steps as an option; PyTorch, and so this
-    class, always has them.
+    The paper's Algorithms 4 and 5 have these relative steps and the clipping by d, with eta = 0.01.
+    Other libraries can switch relative steps off; PyTorch and this class cannot. The paper adds
+    epsilon_1 = 1e-30 to g^2. PyTorch, and so this class, bounds v instead, by a much larger
+    epsilon_1: where all gradients of a matrix have an rms below 3.5e-4 in float32, mean(r) is below
+    it, v is too small, and u is cut by d. The paper has no weight decay, and a momentum as an
+    option; here is none.
 
     Raises
     ------
@@ -86,10 +96,10 @@ def adafactor_kernel(p: list[np.ndarray], g: list[np.ndarray], row: list[Any], c
                      variance: list[Any], t: list[int], *, eps: tuple[float | None, float], **settings: float) -> None:
     """The rule for many parameters at once; see Rule.kernel."""
     lr, keep = settings["lr"], 1 - settings["lr"] * settings["weight_decay"]
-    for a, slope, of_rows, of_columns, alone, step in zip(p, g, row, column, variance, t):
-        least = np.finfo(a.dtype).eps if eps[0] is None else eps[0]
-        compiled.adafactor_step(a, slope, of_rows, alone if of_columns is None else of_columns,
-                                step**settings["beta2_decay"], min(lr, 1 / math.sqrt(step)), least, eps[1],
+    for param, gradient, of_rows, of_columns, alone, step in zip(p, g, row, column, variance, t):
+        eps1 = np.finfo(param.dtype).eps if eps[0] is None else eps[0]
+        compiled.adafactor_step(param, gradient, of_rows, alone if of_columns is None else of_columns,
+                                step**settings["beta2_decay"], min(lr, 1 / math.sqrt(step)), eps1, eps[1],
                                 settings["d"], keep)
 
 
@@ -105,14 +115,11 @@ def _of_a_vector(shape: tuple[int, ...]) -> tuple[int, ...] | None:
     return shape if len(shape) < 2 else None
 
 
-def _is_number(value: Any) -> bool:
-    return not isinstance(value, (bool, np.bool_)) and abs(float(value)) < np.inf
-
-
 def _is_eps(value: Any) -> bool:
-    return (isinstance(value, (tuple, list)) and len(value) == 2
-            and all(_is_number(number) and number >= 0 for number in value if number is not None)
-            and value[1] is not None)
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        return False
+    numbers = value[1:] if value[0] is None else value
+    return are_numbers(numbers) and min(numbers) >= 0
 
 
 register(Adafactor, Rule(
@@ -121,9 +128,9 @@ register(Adafactor, Rule(
     state=(State("row_var", shape=_of_rows, least=0.0), State("col_var", shape=_of_columns, least=0.0),
            State("variance", shape=_of_a_vector, least=0.0)), counts_steps=True,
     settings={"lr": at_least_zero(1e-2),
-              "beta2_decay": Setting(-0.8, lambda value: _is_number(value) and value <= 0, "<= 0"),
+              "beta2_decay": number(-0.8, most=0),
               "eps": Setting((None, 1e-3), _is_eps, "a pair: None or a number >= 0, and a number >= 0"),
-              "d": Setting(1.0, lambda value: _is_number(value) and value >= 1, ">= 1"),
+              "d": number(1.0, least=1),
               "weight_decay": at_least_zero(0.0), "maximize": switch(False)},
     samples={
         "defaults": {"lr": 0.01},

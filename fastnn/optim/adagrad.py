@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..guard import guard_all
+from ..guard import guard_all, need_defaults
 from ..kernels import compiled
 from ..reference import optim as reference
 from .optimizer import Optimizer
-from .rule import Rule, State, at_least_zero, need_defaults, register, switch
+from .rule import Rule, State, at_least_zero, register, switch
 
 __all__ = ["Adagrad"]
 
@@ -20,7 +20,9 @@ class Adagrad(Optimizer):
     r"""Adagrad: each element's rate shrinks with the sum of the squares of all its gradients.
 
     .. math:: g' = g + \lambda p \qquad s \leftarrow s + g'^2 \qquad
-        p \leftarrow p - \frac{\eta}{1 + (t - 1) \delta} \frac{g'}{\sqrt{s} + \epsilon}
+        p \leftarrow p - \frac{\eta}{1 + (t - 1) \gamma} \frac{g'}{\sqrt{s} + \epsilon}
+
+    t is the number of the step, from 1.
 
     Parameters
     ----------
@@ -28,7 +30,7 @@ class Adagrad(Optimizer):
     lr : float
         eta, the learning rate.
     lr_decay : float
-        delta: the rate also falls with the number t of the step.
+        gamma: the rate also falls with the number of the step.
     weight_decay : float
         lambda: an L2 penalty, as part of the gradient.
     initial_accumulator_value : float
@@ -42,8 +44,9 @@ class Adagrad(Optimizer):
 
     State: "step", t; "sum", s, of the parameter's shape.
 
-    The paper has no epsilon. Lecture notes often write sqrt(s + epsilon); PyTorch, and so this
-    class, adds epsilon outside the root.
+    epsilon is the paper's delta, and outside the root as there. Lecture notes, which call s G,
+    often write sqrt(s + epsilon), which with epsilon = 1e-8 is never below 1e-4. The decay of the
+    rate is PyTorch's, and so is a start above 0.
 
     Raises
     ------
@@ -69,7 +72,7 @@ class Adagrad(Optimizer):
     def __init__(self, params: Iterable[Any], lr: float = 1e-2, lr_decay: float = 0.0, weight_decay: float = 0.0,
                  initial_accumulator_value: float = 0.0, eps: float = 1e-10, foreach: bool | None = None, *,
                  maximize: bool = False, differentiable: bool = False, fused: bool | None = None):
-        need_defaults("Adagrad", "A step is no part of the tape.", differentiable=differentiable)
+        need_defaults("Adagrad", "A step is no part of the tape.", differentiable=(differentiable, False))
         super().__init__(params, {"lr": lr, "lr_decay": lr_decay, "weight_decay": weight_decay,
                                   "initial_accumulator_value": initial_accumulator_value, "eps": eps,
                                   "maximize": maximize})

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..guard import guard_all
+from ..guard import guard_all, need_defaults
 from ..kernels import compiled
 from ..reference import optim as reference
 from .optimizer import Optimizer
-from .rule import Rule, State, at_least_zero, betas, need_defaults, register, switch
+from .rule import Rule, State, at_least_zero, betas, register, switch
 
 __all__ = ["Adam", "AdamW"]
 
@@ -27,8 +27,8 @@ class Adam(Optimizer):
 
         p \leftarrow p - \eta \frac{m / (1 - \beta_1^t)}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}
 
-    t is the number of the step, from 1. m and v begin as zeros; the divisions undo their bias
-    towards zero.
+    t is the number of the step, from 1. m and v begin as zeros; the divisions, the paper's m-hat
+    and v-hat, correct their bias towards zero.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Adam(Optimizer):
     lr : float
         eta, the learning rate: about the length of a step in each coordinate.
     betas : (float, float)
-        beta_1 and beta_2, the shares of m and v that are kept. 0 <= beta < 1.
+        beta_1 and beta_2, the fractions of m and v that are kept. 0 <= beta < 1.
     eps : float
         epsilon, which keeps the quotient finite where the gradient is zero.
     weight_decay : float
@@ -44,8 +44,8 @@ class Adam(Optimizer):
     maximize : bool
         Climb instead of descend.
     amsgrad : bool
-        The largest v so far takes the place of v. The bias correction, which the paper does not
-        have, still changes the rate.
+        The largest v so far takes the place of v. The paper has no bias correction; here both
+        corrections stay, that of v applied to the largest.
     decoupled_weight_decay : bool
         AdamW's weight decay.
     differentiable : PyTorch's, at its default alone
@@ -54,8 +54,10 @@ class Adam(Optimizer):
     State: "step", t; "exp_avg", m, and "exp_avg_sq", v, of the parameter's shape; with `amsgrad`
     "max_exp_avg_sq".
 
-    Algorithm 1 of the paper is this; its faster form, in which epsilon is added to sqrt(v) before
-    the bias is undone, is not.
+    Without weight decay this is Algorithm 1 of the paper, with epsilon outside the root. In the
+    paper's shorter form, alpha sqrt(1 - beta_2^t) / (1 - beta_1^t) times m / (sqrt(v) + epsilon),
+    epsilon is larger by 1 / sqrt(1 - beta_2^t), 32 times at the first step; some libraries use
+    that. Lecture notes that leave the corrections out begin with steps 3 times as long.
 
     Raises
     ------
@@ -82,18 +84,22 @@ class Adam(Optimizer):
                  eps: float = 1e-8, weight_decay: float = 0.0, amsgrad: bool = False, *, foreach: bool | None = None,
                  maximize: bool = False, capturable: bool = False, differentiable: bool = False,
                  fused: bool | None = None, decoupled_weight_decay: bool = False):
-        need_defaults(type(self).__name__, "A step is no part of the tape.", differentiable=differentiable)
+        need_defaults(type(self).__name__, "A step is no part of the tape.", differentiable=(differentiable, False))
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
                                   "amsgrad": amsgrad, "maximize": maximize,
                                   "decoupled_weight_decay": decoupled_weight_decay})
 
 
 class AdamW(Adam):
-    r"""Adam with decoupled weight decay: p shrinks by the same share whatever its gradient's size.
+    r"""Adam with decoupled weight decay: p shrinks by the same fraction whatever its gradient is.
 
     .. math:: p \leftarrow p - \eta \lambda p \qquad \text{and then Adam's step with } g' = g
 
     Parameters, state, errors and cost are Adam's; `weight_decay` is 0.01 by default.
+
+    In the paper a schedule scales the decay, and the learning rate alpha does not: p <- p - s_t
+    (alpha m-hat / ... + lambda p). PyTorch, and so this class, multiplies both by eta = s_t alpha,
+    so the paper's lambda is alpha lambda here, and another lr wants another weight_decay.
 
     Loshchilov, Hutter (2019), "Decoupled weight decay regularization".
 
@@ -110,7 +116,7 @@ class AdamW(Adam):
                  eps: float = 1e-8, weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False,
                  foreach: bool | None = None, capturable: bool = False, differentiable: bool = False,
                  fused: bool | None = None):
-        need_defaults("AdamW", "A step is no part of the tape.", differentiable=differentiable)
+        need_defaults("AdamW", "A step is no part of the tape.", differentiable=(differentiable, False))
         Optimizer.__init__(self, params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
                                           "amsgrad": amsgrad, "maximize": maximize})
 

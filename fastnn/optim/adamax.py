@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..guard import guard_all
+from ..guard import guard_all, need_defaults
 from ..kernels import compiled
 from ..reference import optim as reference
 from .optimizer import Optimizer
-from .rule import Rule, State, at_least_zero, betas, need_defaults, register, switch
+from .rule import Rule, State, at_least_zero, betas, register, switch
 
 __all__ = ["Adamax"]
 
@@ -34,9 +34,9 @@ class Adamax(Optimizer):
     lr : float
         eta, the learning rate: at most the length of a step in each coordinate.
     betas : (float, float)
-        beta_1 and beta_2, the shares of m and u that are kept. 0 <= beta < 1.
+        beta_1 and beta_2, the fractions of m and u that are kept. 0 <= beta < 1.
     eps : float
-        epsilon, which keeps the quotient finite where the gradient is zero.
+        epsilon, which keeps the quotient finite where all gradients were zero.
     weight_decay : float
         lambda: an L2 penalty, as part of the gradient.
     maximize : bool
@@ -46,7 +46,8 @@ class Adamax(Optimizer):
 
     State: "step", t; "exp_avg", m, and "exp_inf", u, of the parameter's shape.
 
-    The paper, which calls it AdaMax, has no epsilon.
+    The paper, which calls it AdaMax, has u = max(beta_2 u, |g|), without epsilon. PyTorch, and so
+    this class, adds it to |g|, where others add it to the denominator. u needs no bias correction.
 
     Raises
     ------
@@ -71,7 +72,7 @@ class Adamax(Optimizer):
     def __init__(self, params: Iterable[Any], lr: float = 2e-3, betas: tuple[float, float] = (0.9, 0.999),
                  eps: float = 1e-8, weight_decay: float = 0.0, foreach: bool | None = None, *, maximize: bool = False,
                  differentiable: bool = False, capturable: bool = False):
-        need_defaults("Adamax", "A step is no part of the tape.", differentiable=differentiable)
+        need_defaults("Adamax", "A step is no part of the tape.", differentiable=(differentiable, False))
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
                                   "maximize": maximize})
 

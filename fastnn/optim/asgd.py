@@ -7,25 +7,28 @@ from typing import Any
 
 import numpy as np
 
-from ..guard import guard_all
+from ..guard import guard_all, need_defaults
 from ..kernels import compiled
 from ..reference import optim as reference
 from .optimizer import Optimizer
-from .rule import Rule, State, at_least_zero, need_defaults, register, switch
+from .rule import Rule, State, at_least_zero, register, switch
 
 __all__ = ["ASGD"]
 
 
 class ASGD(Optimizer):
-    r"""Averaged stochastic gradient descent: the mean of all parameters on the way is better than
+    r"""Averaged stochastic gradient descent: the mean of the parameters on the way varies less than
     the last ones.
 
     .. math::
         g' = g + \lambda p \qquad p \leftarrow (1 - \Lambda \eta_t) p - \eta_t g' \qquad
         a \leftarrow a + \mu_t (p - a)
 
-        \eta_{t+1} = \frac{\eta}{(1 + \Lambda \eta t)^\alpha} \qquad
-        \mu_{t+1} = \frac{1}{\max(1, t - t_0)}
+        \eta_1 = \eta \qquad \eta_{t+1} = \frac{\eta}{(1 + \Lambda \eta t)^\alpha} \qquad
+        \mu_1 = 1 \qquad \mu_{t+1} = \frac{1}{\max(1, t - t_0)}
+
+    t is the number of the step, from 1. Up to step t0 + 2 mu is 1, and a is p; later a is the mean
+    of p after the steps t0 + 2, t0 + 3, ..., t.
 
     Parameters
     ----------
@@ -37,7 +40,8 @@ class ASGD(Optimizer):
     alpha : float
         The power of the rate's decay.
     t0 : float
-        The step from which on parameters are averaged.
+        The step two after which averaging begins. The default, a million, is that of long training:
+        lower it for a short one, where a would be p to the end.
     weight_decay : float
         lambda: an L2 penalty, as part of the gradient.
     maximize : bool
@@ -48,6 +52,9 @@ class ASGD(Optimizer):
     State: "step", t; "eta" and "mu", numbers; "ax", a, of the parameter's shape. The parameters are
     p: copy the averages from optimizer.state[p]["ax"].
 
+    The paper averages from the first step on and leaves the rates open, but for a decay slower than
+    1/t. PyTorch's, and so this class's, are Xu's, as is the decay Lambda in every step.
+
     Raises
     ------
     RangeError
@@ -57,7 +64,8 @@ class ASGD(Optimizer):
 
     Cost: one pass over the parameters, and memory for one more copy of them.
 
-    Polyak, Juditsky (1992), "Acceleration of stochastic approximation by averaging".
+    Polyak, Juditsky (1992), "Acceleration of stochastic approximation by averaging". Xu (2011),
+    "Towards optimal one pass large scale learning with averaged stochastic gradient descent".
 
     Examples
     --------
@@ -71,7 +79,7 @@ class ASGD(Optimizer):
     def __init__(self, params: Iterable[Any], lr: float = 1e-2, lambd: float = 1e-4, alpha: float = 0.75,
                  t0: float = 1e6, weight_decay: float = 0.0, foreach: bool | None = None, maximize: bool = False,
                  differentiable: bool = False, capturable: bool = False):
-        need_defaults("ASGD", "A step is no part of the tape.", differentiable=differentiable)
+        need_defaults("ASGD", "A step is no part of the tape.", differentiable=(differentiable, False))
         super().__init__(params, {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay,
                                   "maximize": maximize})
 

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from ..guard import guard_all
+from ..guard import guard_all, need_defaults
 from ..kernels import compiled
 from ..reference import optim as reference
 from .optimizer import Optimizer
-from .rule import Rule, State, at_least_zero, betas, need_defaults, register, switch
+from .rule import Rule, State, at_least_zero, betas, register, switch
 
 __all__ = ["Lion"]
 
 
 class Lion(Optimizer):
-    r"""Lion: every element moves by the same length, in the direction of a mean of gradients.
+    r"""Lion: every element moves by the same length, against the sign of a mean of gradients.
 
     .. math::
         p \leftarrow p - \eta \lambda p - \eta \, \text{sign}(\beta_1 m + (1 - \beta_1) g)
@@ -30,16 +30,20 @@ class Lion(Optimizer):
     lr : float
         eta, the length of a step in each coordinate: a third to a tenth of AdamW's.
     betas : (float, float)
-        beta_1, the share of m in the step, and beta_2, the share of m that is kept. 0 <= beta < 1.
+        beta_1, the weight of m in the update, and beta_2, the fraction of m that is kept.
+        0 <= beta < 1.
     weight_decay : float
-        lambda: p shrinks by the share eta lambda: three to ten times AdamW's.
+        lambda: p shrinks by the fraction eta lambda: three to ten times AdamW's.
     maximize : bool
         Climb instead of descend.
     differentiable : PyTorch's way to say it, at its default alone
     foreach : accepted as in PyTorch's optimisers
 
-    State: "exp_avg", m, of the parameter's shape. PyTorch has no Lion; the names of the arguments
-    are those of its Adam.
+    State: "exp_avg", m, of the parameter's shape.
+
+    This is Algorithm 2 of the paper. PyTorch has no Lion; the names of the arguments are those of
+    its Adam. A mean that is denormal (below 1.2e-38 in float32) is 0, and its element only decays,
+    unless nn.set_flush_denormal(False) is called.
 
     Raises
     ------
@@ -64,7 +68,7 @@ class Lion(Optimizer):
     def __init__(self, params: Iterable[Any], lr: float = 1e-4, betas: tuple[float, float] = (0.9, 0.99),
                  weight_decay: float = 0.0, *, maximize: bool = False, foreach: bool | None = None,
                  differentiable: bool = False):
-        need_defaults("Lion", "A step is no part of the tape.", differentiable=differentiable)
+        need_defaults("Lion", "A step is no part of the tape.", differentiable=(differentiable, False))
         super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay, "maximize": maximize})
 
 

@@ -1,4 +1,4 @@
-"""Muon: steps whose singular values are all alike."""
+"""Muon: momentum, orthogonalised."""
 
 from __future__ import annotations
 
@@ -11,24 +11,27 @@ from ..guard import guard_all
 from ..kernels import compiled
 from ..reference import optim as reference
 from .optimizer import Optimizer
-from .rule import Rule, Setting, State, at_least_zero, register, switch
+from .rule import Rule, Setting, State, are_numbers, at_least_zero, register, switch
 
 __all__ = ["Muon"]
 
 
 class Muon(Optimizer):
-    r"""Muon: the momentum, made orthogonal: a step goes equally far in all directions of a matrix.
+    r"""Muon: the momentum, orthogonalised: an update is about equally long in all directions of a
+    matrix.
 
     .. math::
         m \leftarrow \mu m + (1 - \mu) g \qquad
-        X = \text{orthogonal}((1 - \mu) g + \mu m) \qquad
-        p \leftarrow p - \eta \lambda p - \eta \sqrt{\max(1, R / C)} \; X
+        O = \text{NewtonSchulz}((1 - \mu) g + \mu m) \qquad
+        p \leftarrow (1 - \eta \lambda) p - \eta \sqrt{\max(1, R / C)} \; O
 
-    "orthogonal" is some steps of Newton and Schulz from Y over its Frobenius norm,
+    NewtonSchulz(M) begins with X, M over its Frobenius norm, and repeats
 
-    .. math:: Y \leftarrow a Y + (b A + c A^2) Y, \qquad A = Y Y^T
+    .. math:: X \leftarrow a X + (b A + c A^2) X, \qquad A = X X^T
 
-    after which all singular values that were not tiny are between about 0.7 and 1.2.
+    which keeps the singular vectors and maps each singular value s to a s + b s^3 + c s^5. Five
+    times bring all that were above 0.0015 to between 0.68 and 1.21; the orthogonal matrix U V^T of
+    M's decomposition would have 1.
 
     Parameters
     ----------
@@ -37,24 +40,27 @@ class Muon(Optimizer):
     lr : float
         eta, the learning rate.
     weight_decay : float
-        lambda: p shrinks by the share eta lambda.
+        lambda: p shrinks by the fraction eta lambda.
     momentum : float
-        mu, the share of m that is kept.
+        mu, the fraction of m that is kept.
     nesterov : bool
-        Look ahead; without, X is made of m.
+        Look ahead; without, O is made of m.
     ns_coefficients : (float, float, float)
         a, b, c.
     eps : float
-        The least norm by which Y is divided.
+        The least norm by which M is divided.
     ns_steps : int
-        How often, below 100.
+        How often X is replaced, below 100.
     adjust_lr_fn : None, "original" or "match_rms_adamw"
         The factor of the step: sqrt(max(1, R/C)), or 0.2 sqrt(max(R, C)), with which AdamW's
         learning rates serve.
 
     State: "momentum_buffer", m, of the parameter's shape.
 
-    PyTorch rounds Y to bfloat16; here it has the parameter's precision, as in the formula.
+    PyTorch rounds M to bfloat16, so its steps differ from these by one or two percent; here all has
+    the parameter's precision. Jordan's m is a sum, mu m + g, and not a mean, which makes no
+    difference to O; he has no weight decay, which Liu et al. add, with the factor of
+    "match_rms_adamw".
 
     Raises
     ------
@@ -91,18 +97,18 @@ def muon_kernel(p: list[np.ndarray], g: list[np.ndarray], m: list[np.ndarray], *
                 momentum: float, nesterov: bool, adjust_lr_fn: str | None, **polynomial: Any) -> None:
     """The rule for many parameters at once, with our own matrix products; see Rule.kernel."""
     with np.errstate(all="ignore"):                 # infinities and NaN are no mistakes
-        for a, slope, mean in zip(p, g, m):
+        for param, gradient, mean in zip(p, g, m):
             mean *= momentum
-            mean += (1 - momentum) * slope
-            x = (1 - momentum) * slope + momentum * mean if nesterov else mean
+            mean += (1 - momentum) * gradient
+            x = (1 - momentum) * gradient + momentum * mean if nesterov else mean
             x = _orthogonalised(x, **polynomial)
-            a *= 1 - lr * weight_decay
-            a -= (lr * reference.muon_scale(a.shape, adjust_lr_fn)) * x
+            param *= 1 - lr * weight_decay
+            param -= (lr * reference.muon_scale(param.shape, adjust_lr_fn)) * x
 
 
 def _orthogonalised(x: np.ndarray, ns_coefficients: tuple[float, float, float], eps: float,
                     ns_steps: int) -> np.ndarray:
-    """See fastnn/reference/optim.py."""
+    """As reference.orthogonalised, with the kernels' matrix products."""
     a, b, c = ns_coefficients
     tall = x.shape[0] > x.shape[1]
     x = np.ascontiguousarray(x.T if tall else x)
@@ -116,10 +122,6 @@ def _orthogonalised(x: np.ndarray, ns_coefficients: tuple[float, float, float], 
     return x.T if tall else x
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9
-
-
 register(Muon, Rule(
     formula="m = mean of g;  p -= lr (m with all singular values about 1)",
     definition=reference.muon_step, kernel=muon_kernel,
@@ -127,7 +129,7 @@ register(Muon, Rule(
     settings={"lr": at_least_zero(1e-3), "weight_decay": at_least_zero(0.1), "momentum": at_least_zero(0.95),
               "nesterov": switch(True),
               "ns_coefficients": Setting((3.4445, -4.775, 2.0315), lambda value: isinstance(value, (tuple, list))
-                                         and len(value) == 3 and all(map(_is_number, value)), "three numbers"),
+                                         and len(value) == 3 and are_numbers(value), "three finite numbers"),
               "eps": at_least_zero(1e-7),
               "ns_steps": Setting(5, lambda value: isinstance(value, int) and not isinstance(value, bool)
                                   and 0 <= value < 100, "a whole number from 0 to 99"),

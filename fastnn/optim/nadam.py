@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..guard import guard_all
+from ..guard import guard_all, need_defaults
 from ..kernels import compiled
 from ..reference import optim as reference
 from .optimizer import Optimizer
-from .rule import Rule, State, at_least_zero, betas, need_defaults, register, switch
+from .rule import Rule, State, at_least_zero, betas, register, switch
 
 __all__ = ["NAdam"]
 
@@ -30,7 +30,8 @@ class NAdam(Optimizer):
         p \leftarrow p - \eta \frac{(1 - \mu_t) / (1 - M_t) \, g' + \mu_{t+1} / (1 - M_{t+1}) \, m}
             {\sqrt{v / (1 - \beta_2^t)} + \epsilon}
 
-    t is the number of the step, from 1. The momentum mu grows from beta_1 / 2 towards beta_1.
+    t is the number of the step, from 1; M_{t+1} = M_t mu_{t+1}. The momentum mu grows from about
+    beta_1 / 2 towards beta_1.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ class NAdam(Optimizer):
     lr : float
         eta, the learning rate: about the length of a step in each coordinate.
     betas : (float, float)
-        beta_1 and beta_2, the shares of m and v that are kept. 0 <= beta < 1.
+        beta_1 and beta_2, the fractions of m and v that are kept. 0 <= beta < 1.
     eps : float
         epsilon, which keeps the quotient finite where the gradient is zero.
     weight_decay : float
@@ -46,7 +47,7 @@ class NAdam(Optimizer):
     momentum_decay : float
         psi: how fast the momentum grows.
     decoupled_weight_decay : bool
-        Shrink p by the share eta lambda instead, as AdamW does.
+        Shrink p by the fraction eta lambda instead, as AdamW does.
     maximize : bool
         Climb instead of descend.
     differentiable : PyTorch's, at its default alone
@@ -54,6 +55,11 @@ class NAdam(Optimizer):
 
     State: "step", t; "mu_product", M_t, a number; "exp_avg", m, and "exp_avg_sq", v, of the
     parameter's shape.
+
+    The schedule of mu is the paper's, with psi = 0.004. In the paper m is made with mu_t as well:
+    mu_t m + (1 - mu_t) g. PyTorch, and so this class, makes it with beta_1. Lecture notes mostly
+    keep mu = beta_1, and correct with beta_1^t and beta_1^{t+1}: that is psi so large that 0.96^psi
+    is 0, as 1000.
 
     Raises
     ------
@@ -79,7 +85,7 @@ class NAdam(Optimizer):
                  eps: float = 1e-8, weight_decay: float = 0.0, momentum_decay: float = 4e-3,
                  decoupled_weight_decay: bool = False, *, foreach: bool | None = None, maximize: bool = False,
                  capturable: bool = False, differentiable: bool = False):
-        need_defaults("NAdam", "A step is no part of the tape.", differentiable=differentiable)
+        need_defaults("NAdam", "A step is no part of the tape.", differentiable=(differentiable, False))
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
                                   "momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay,
                                   "maximize": maximize})

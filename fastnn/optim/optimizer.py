@@ -499,7 +499,7 @@ class Optimizer:
                 raise ShapeError(f"the saved {key} of parameter {i} does not fit", who=name,
                                  expected=specs[key].shape_for(p.shape), got=array.shape)
             if not specs[key].in_range(array):
-                raise RangeError(f"the saved {key} of parameter {i}", who=name, expected=specs[key].range,
+                raise RangeError(f"the saved {key} of parameter {i}", who=name, expected=specs[key].expected,
                                  got=array.min())
             state[key] = copied(array, p.dtype)
         return state

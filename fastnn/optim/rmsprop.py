@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..guard import guard_all
+from ..guard import guard_all, need_defaults
 from ..kernels import compiled
 from ..reference import optim as reference
 from .optimizer import Optimizer
-from .rule import Rule, State, at_least_zero, need_defaults, register, share, switch
+from .rule import Rule, State, at_least_zero, fraction, register, switch
 
 __all__ = ["RMSprop"]
 
@@ -22,8 +22,9 @@ class RMSprop(Optimizer):
     .. math:: g' = g + \lambda p \qquad v \leftarrow \alpha v + (1 - \alpha) g'^2 \qquad
         p \leftarrow p - \eta \frac{g'}{\sqrt{v} + \epsilon}
 
-    With `centered`, v - w^2 takes the place of v, where w is the running mean of g': the variance
-    and not the mean square. With momentum mu, m <- mu m + the quotient, and p <- p - eta m.
+    With `centered`, v - w^2 takes the place of v, where w <- alpha w + (1 - alpha) g': the variance
+    and not the mean square. With momentum mu, m <- mu m + g' / (sqrt(v) + epsilon), and
+    p <- p - eta m.
 
     Parameters
     ----------
@@ -31,15 +32,15 @@ class RMSprop(Optimizer):
     lr : float
         eta, the learning rate.
     alpha : float
-        The share of v and w that is kept, from 0 to 1.
+        The fraction of v and w that is kept, from 0 to 1.
     eps : float
         epsilon, which keeps the quotient finite where the gradient is zero.
     weight_decay : float
         lambda: an L2 penalty, as part of the gradient.
     momentum : float
-        mu, the share of the last step that is kept.
+        mu, the fraction of m that is kept.
     centered : bool
-        Divide by the deviation from the mean.
+        Divide by the standard deviation.
     maximize : bool
         Climb instead of descend.
     differentiable : PyTorch's, at its default alone
@@ -48,8 +49,12 @@ class RMSprop(Optimizer):
     State: "step"; "square_avg", v; with `centered` "grad_avg", w; with momentum "momentum_buffer",
     m; all of the parameter's shape.
 
-    Rounding can make v - w^2 negative; it counts as 0, where PyTorch's step is NaN. The lecture
-    that brought RMSprop up has no epsilon, and notes often write sqrt(v + epsilon).
+    Rounding can make v - w^2 negative; it counts as 0, where PyTorch's step is NaN.
+
+    The lecture that introduced RMSprop has alpha = 0.9 and no epsilon; notes often write
+    sqrt(v + epsilon). Graves's centred form, with momentum, has epsilon inside the root too, and
+    keeps eta times the quotient in m. PyTorch, and so this class, adds epsilon outside the root and
+    multiplies by eta at the end.
 
     Raises
     ------
@@ -75,7 +80,7 @@ class RMSprop(Optimizer):
     def __init__(self, params: Iterable[Any], lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
                  weight_decay: float = 0.0, momentum: float = 0.0, centered: bool = False, capturable: bool = False,
                  foreach: bool | None = None, maximize: bool = False, differentiable: bool = False):
-        need_defaults("RMSprop", "A step is no part of the tape.", differentiable=differentiable)
+        need_defaults("RMSprop", "A step is no part of the tape.", differentiable=(differentiable, False))
         super().__init__(params, {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay,
                                   "momentum": momentum, "centered": centered, "maximize": maximize})
 
@@ -91,7 +96,7 @@ register(RMSprop, Rule(
     definition=reference.rmsprop_step, kernel=rmsprop_kernel,
     state=(State("square_avg", least=0.0), State("grad_avg", only_if="centered"),
            State("momentum_buffer", only_if="momentum")), counts_steps=True,
-    settings={"lr": at_least_zero(1e-2), "alpha": share(0.99), "eps": at_least_zero(1e-8),
+    settings={"lr": at_least_zero(1e-2), "alpha": fraction(0.99), "eps": at_least_zero(1e-8),
               "weight_decay": at_least_zero(0.0), "momentum": at_least_zero(0.0), "centered": switch(False),
               "maximize": switch(False)},
     samples={

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,8 +40,8 @@ from ..backend import backend
 from ..errors import RangeError
 from ..kernels import compiled
 
-__all__ = ["RULES", "Rule", "Setting", "State", "at_least_zero", "betas", "markdown", "need_defaults", "on_kernels",
-           "register", "share", "switch"]
+__all__ = ["RULES", "Rule", "Setting", "State", "are_numbers", "at_least_zero", "betas", "fraction", "markdown",
+           "number", "on_kernels", "pair", "register", "switch"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class Rule:
                   that is None in its list is put there; a state that is a number is
                   replaced in its list. None: the definition runs
     state         what the rule keeps for each parameter, in the order of the definition's arguments
-    dimensions    how many a parameter must have; None: any number
+    dimensions    the number of dimensions that a parameter must have; None: any
     counts_steps  whether the state has "step", the number of steps so far; the definition takes t
     fixed         further settings of the definition, which a group cannot change
     check         check(who, settings): raises RangeError where settings exclude each other
@@ -93,9 +93,8 @@ class Rule:
 class Setting:
     """A number or switch of a rule: its default, and what it must be.
 
-    holds : function(value) -> bool
-    expected : str
-        The same in words, to stand behind the name: ">= 0".
+    holds     function(value) -> bool; a value of a wrong type may make it raise
+    expected  the same in words, to stand behind the setting's name: ">= 0 and finite"
     """
 
     default: Any
@@ -119,8 +118,8 @@ class State:
     initial  what it holds before the first step: a number, or the name of a setting; None: it does
              not exist, and the definition gets None
     only_if  a setting: while it is zero or false, the rule neither reads nor writes this state
-    least    the least number that it can hold: 0 for a mean of squares
-    most     the largest number that it can hold
+    least    the least number that it can hold: 0 for a mean of squares; -inf: any
+    most     the largest number that it can hold; inf: any
     shape    shape(the parameter's) -> its own, or None for a parameter that has no such state
     number   it is one number, a float
     """
@@ -128,8 +127,8 @@ class State:
     name: str
     initial: float | str | None = 0.0
     only_if: str | None = None
-    least: float | None = None
-    most: float | None = None
+    least: float = -math.inf
+    most: float = math.inf
     shape: Callable[[tuple[int, ...]], tuple[int, ...] | None] | None = None
     number: bool = False
 
@@ -147,13 +146,12 @@ class State:
 
     def in_range(self, value: Any) -> bool:
         """Whether all numbers of it can be there; NaN can."""
-        return not ((self.least is not None and np.less(value, self.least).any())
-                    or (self.most is not None and np.greater(value, self.most).any()))
+        return not (np.less(value, self.least).any() or np.greater(value, self.most).any())
 
     @property
-    def range(self) -> str:
-        """The numbers that can be there, in words."""
-        return f"numbers >= {self.least:g}" if self.most is None else f"numbers from {self.least:g} to {self.most:g}"
+    def expected(self) -> str:
+        """The numbers that it can hold, in words."""
+        return f"numbers {between(self.least, self.most)}".rstrip()
 
     @property
     def like_the_parameter(self) -> bool:
@@ -161,21 +159,37 @@ class State:
         return self.shape is None and not self.number
 
 
+# ---- kinds of settings ---------------------------------------------------------------------------
+def number(default: float, least: float = -math.inf, most: float = math.inf) -> Setting:
+    """A finite number between two bounds, which are allowed themselves.
+
+    >>> number(1.0, least=1).expected, number(-0.8, most=0).expected, number(0.9, 0, 1).expected
+    ('>= 1 and finite', '<= 0 and finite', 'from 0 to 1')
+    """
+    bounded = math.isfinite(least) and math.isfinite(most)
+    return Setting(default, lambda value: are_numbers([value]) and least <= value <= most,
+                   between(least, most) + (" and finite" if not bounded else ""))
+
+
 def at_least_zero(default: float) -> Setting:
-    """A finite number from 0 up that a float can hold."""
-    return Setting(default, lambda value: not isinstance(value, (bool, np.bool_)) and value >= 0
-                   and float(value) < math.inf, ">= 0")
+    """A finite number from 0 up."""
+    return number(default, least=0)
 
 
-def share(default: float) -> Setting:
-    """A number from 0 up to 1."""
-    return Setting(default, lambda value: not isinstance(value, (bool, np.bool_)) and 0 <= value <= 1, "from 0 to 1")
+def fraction(default: float) -> Setting:
+    """A number from 0 to 1."""
+    return number(default, 0, 1)
+
+
+def pair(default: tuple[float, float], holds: Callable[[float, float], bool], expected: str) -> Setting:
+    """Two numbers for which holds(first, second)."""
+    return Setting(default, lambda value: isinstance(value, (tuple, list)) and len(value) == 2 and are_numbers(value)
+                   and holds(*value), f"a pair with {expected}")
 
 
 def betas(default: tuple[float, float] = (0.9, 0.999)) -> Setting:
-    """The shares of two running means that are kept."""
-    return Setting(default, lambda value: isinstance(value, (tuple, list)) and len(value) == 2
-                   and all(0 <= beta < 1 for beta in value), "a pair with 0 <= beta < 1")
+    """The decay rates of two running means: of each, the fraction beta is kept in a step."""
+    return pair(default, lambda beta1, beta2: 0 <= beta1 < 1 and 0 <= beta2 < 1, "0 <= beta < 1")
 
 
 def switch(default: bool) -> Setting:
@@ -183,11 +197,18 @@ def switch(default: bool) -> Setting:
     return Setting(default, lambda value: value in (True, False), "True or False")
 
 
-def need_defaults(who: str, hint: str, **switches: Any) -> None:
-    """Switches of PyTorch's that are accepted where they are off."""
-    for name, value in switches.items():
-        if value:
-            raise RangeError(who=who, expected=f"{name}=False", got=value, hint=hint)
+def are_numbers(values: Iterable[Any]) -> bool:
+    """Whether all are finite numbers that a float can hold, and no booleans; TypeError or
+    OverflowError for what is no number at all or too large.
+    """
+    return all(not isinstance(value, (bool, np.bool_)) and math.isfinite(value) for value in values)
+
+
+def between(least: float, most: float) -> str:
+    """Two bounds in words; a bound that is infinite is none."""
+    if math.isfinite(least) and math.isfinite(most):
+        return f"from {least:g} to {most:g}"
+    return f">= {least:g}" if math.isfinite(least) else f"<= {most:g}" if math.isfinite(most) else ""
 
 
 # class -> rule, of every optimiser that fastnn has

@@ -9,11 +9,11 @@ import numpy as np
 
 from ..arrays import empty
 from ..errors import RangeError
-from ..guard import guard_all
+from ..guard import guard_all, need_defaults
 from ..kernels import compiled
 from ..reference import optim as reference
 from .optimizer import Optimizer
-from .rule import Rule, State, at_least_zero, need_defaults, register, switch
+from .rule import Rule, State, at_least_zero, register, switch
 
 __all__ = ["SGD"]
 
@@ -24,8 +24,8 @@ class SGD(Optimizer):
     .. math:: g' = g + \lambda p \qquad m \leftarrow \mu m + (1 - d) g'
         \qquad p \leftarrow p - \eta m
 
-    The first step has m = g'. With `nesterov` the step is eta (g' + mu m). Without momentum it is
-    eta g'.
+    The first step has m = g', without dampening. With `nesterov` p <- p - eta (g' + mu m). Without
+    momentum p <- p - eta g'.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ class SGD(Optimizer):
     lr : float
         eta, the learning rate.
     momentum : float
-        mu, the share of the last step that is kept.
+        mu, the fraction of m that is kept.
     dampening : float
-        d, the share of the gradient that is left out of m.
+        d, the fraction of the gradient that is left out of m.
     weight_decay : float
         lambda: an L2 penalty lambda/2 |p|^2 on the parameters.
     maximize : bool
@@ -46,6 +46,12 @@ class SGD(Optimizer):
         Look ahead; needs momentum and no dampening.
 
     State: "momentum_buffer", m, of the parameter's shape; only with momentum.
+
+    Sutskever et al., and most lecture notes, keep the velocity v <- mu v - eta g and add it to p.
+    PyTorch, and so this class, keeps m = -v / eta: the same as long as eta does not change, and
+    where it does, the new eta scales past gradients too. Nesterov's gradient in the paper is that
+    at p + mu v, before the step; here p is already there, so the gradient is the one at hand.
+    Dampening is PyTorch's; with d = mu, m is a running mean of the gradients, but for the first.
 
     Raises
     ------
@@ -72,7 +78,7 @@ class SGD(Optimizer):
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0,
                  weight_decay: float = 0.0, nesterov: bool = False, *, maximize: bool = False,
                  foreach: bool | None = None, differentiable: bool = False, fused: bool | None = None):
-        need_defaults("SGD", "A step is no part of the tape.", differentiable=differentiable)
+        need_defaults("SGD", "A step is no part of the tape.", differentiable=(differentiable, False))
         super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening,
                                   "weight_decay": weight_decay, "nesterov": nesterov, "maximize": maximize})
 

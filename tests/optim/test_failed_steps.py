@@ -58,9 +58,10 @@ SPOILS = [
     ("rank", bad_gradient(lambda p: nn.Tensor(np.ones((1, 6), np.float32))), nn.ShapeError, r"\(1, 6\)"),
     ("scalar", bad_gradient(lambda p: forced(np.float32(1))), nn.DTypeError, "no tensor"),
     ("a tensor without its fields", bad_gradient(lambda p: nn.Tensor.__new__(nn.Tensor)), nn.DTypeError, "no tensor"),
-    ("setting", spoil_setting, nn.RangeError, "lr >= 0, got nan"),
-    ("infinite setting", spoil_group(lambda g: g.update(lr=float("inf"))), nn.RangeError, "lr >= 0, got inf"),
-    ("no setting", spoil_group(lambda g: g.pop("lr")), nn.RangeError, "lr >= 0, got None"),
+    ("setting", spoil_setting, nn.RangeError, "lr >= 0 and finite, got nan"),
+    ("infinite setting", spoil_group(lambda g: g.update(lr=float("inf"))), nn.RangeError,
+     "lr >= 0 and finite, got inf"),
+    ("no setting", spoil_group(lambda g: g.pop("lr")), nn.RangeError, "lr >= 0 and finite, got None"),
     ("no parameters", spoil_group(lambda g: g.pop("params")), nn.DTypeError, "group 2 has lost its parameters"),
     ("None for parameters", spoil_group(lambda g: g.update(params=None)), nn.DTypeError, "NoneType"),
     # the first step would use it up, and the next ones do nothing

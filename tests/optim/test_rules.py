@@ -192,6 +192,58 @@ def test_what_is_not_finite_goes_as_in_the_definition(optimizer, sample):
         assert (seen[0] == seen[1]).all(), (end, shape, *seen)
 
 
+def with_zeros(rule):
+    """The samples of a rule, each also with every single number at 0 where 0 is allowed."""
+    zeros = [{}, *({name: 0.0} for name, default in rule.defaults.items() if isinstance(default, float))]
+    zeros += [{"betas": betas} for betas in ((0.0, 0.9), (0.9, 0.0), (0.0, 0.0)) if "betas" in rule.defaults]
+    for sample, zero in itertools.product(rule.samples.values(), zeros):
+        try:
+            rule.check_settings("", {**rule.defaults, **sample, **zero})
+        except nn.RangeError:
+            continue
+        yield {**sample, **zero}
+
+
+@per_rule
+def test_a_term_whose_factor_is_zero_is_left_out(torch, optimizer):
+    """An infinite parameter makes NaN of 0 p: as PyTorch's it stays infinite without weight decay,
+    and where weight decay only shrinks it.
+    """
+    start = np.array([np.inf, -np.inf, np.inf, 1.0])
+    slopes = np.array([1.0, -2.0, 0.0, 3.0])
+    shape = (4,) if optimizer.rule.dimensions is None else (2, 2)
+    runs = [("kernels", np.float32), ("kernels", np.float64), ("reference", np.float32)]
+    for settings, (backend, dtype) in itertools.product(with_zeros(optimizer.rule), runs):
+        a, g = start.reshape(shape).astype(dtype), slopes.reshape(shape).astype(dtype)
+        p, q = nn.Parameter(a.copy()), torch.nn.Parameter(torch.tensor(a))
+        opt = optimizer([p], **settings)
+        theirs = getattr(torch.optim, optimizer.__name__, None)
+        theirs = theirs and theirs([q], **{"lr": opt.defaults["lr"], **settings})
+        for _ in range(2):
+            p.grad, q.grad = nn.tensor(g.copy()), torch.tensor(g)
+            with nn.use_backend(backend):
+                opt.step()
+            if theirs:
+                theirs.step()
+        # PyTorch has no Lion; the lengths of its steps are finite
+        want = q.detach().numpy() if theirs else a
+        np.testing.assert_array_equal(p.data[np.isinf(a)], want[np.isinf(a)], err_msg=f"{settings}, {backend}")
+
+
+@pytest.mark.parametrize("dtype, tiny", [(np.float32, 1e-30), (np.float64, 1e-300)], ids=["float32", "float64"])
+def test_rprop_sees_the_signs_of_tiny_gradients(dtype, tiny):
+    """Their product is 0."""
+    for backend in ("kernels", "reference"):
+        p = nn.Parameter(np.zeros(3, dtype))
+        opt = nn.optim.Rprop([p], lr=0.5, etas=(0.5, 2.0))
+        with nn.use_backend(backend):
+            for signs in ([1, -1, 1], [1, -1, -1]):
+                p.grad = nn.tensor(np.array(signs, dtype) * dtype(tiny))
+                opt.step()
+        np.testing.assert_array_equal(opt.state[p]["step_size"], [1, 1, 0.25])
+        np.testing.assert_array_equal(p.data, [-1.5, 1.5, -0.5])
+
+
 # ---- sabotage: each of these mistakes must be found ----------------------------------------------
 def wrong_kernel(change):
     """A rule whose kernel does something else than its definition."""
