@@ -345,6 +345,20 @@ def test_a_new_rule_needs_a_definition_a_record_and_a_class(torch):
         again.load_state_dict(opt.state_dict())
 
 
+def test_bounds_are_told_in_words():
+    at_most, any_number = State("s", most=1.0), State("s")
+    assert at_most.expected == "numbers <= 1" and at_most.in_range(-5.0) and not at_most.in_range(2.0)
+    assert any_number.expected == "numbers" and any_number.in_range(np.array([-np.inf, np.nan, 3]))
+    assert State("s", least=0.0).expected == "numbers >= 0"
+    assert State("s", least=0.0, most=1.0).expected == "numbers from 0 to 1"
+    with pytest.raises(nn.RangeError, match="lr >= 0 and finite, got inf"):
+        nn.optim.SGD([nn.Parameter([1.0])], lr=np.inf)
+    with pytest.raises(nn.RangeError, match="eps a pair: None or a number >= 0"):
+        nn.optim.Adafactor([nn.Parameter([1.0])], eps={1.0: 0, 2.0: 0})
+    with pytest.raises(nn.RangeError, match="ns_coefficients three finite numbers"):
+        nn.optim.Muon([nn.Parameter([[1.0]])], ns_coefficients=("1", "2", "3"))
+
+
 # ---- the class is the record ---------------------------------------------------------------------
 @per_rule
 def test_the_signature_is_the_records(optimizer):
