@@ -37,8 +37,7 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
         dv = p^T dy, \quad ds = p \odot \big(dp - \sum_u p \odot dp\big), \quad dp = dy\, v^T \qquad
         dq = \text{scale}\; ds\, k, \quad dk = \text{scale}\; ds^T q, \quad dmask = ds
 
-    with the softmax over the keys. A query that may look at no key gives zeros and has no gradient;
-    PyTorch gives NaN there.
+    with the softmax over the keys. A query that may look at no key gives zeros and has no gradient.
 
     A key that a mask hides from a query has no effect on it, forward or backward, whatever key and
     value hold, NaN and infinity too; nor has the value of a weight that dropout drops. In PyTorch

@@ -8,6 +8,8 @@ import sys
 import pytest
 from checkout import ROOT, needs_sources
 
+import fastnn as nn
+
 pytestmark = needs_sources
 EXPECT = ROOT/"tools"/"conform_expect.json"
 PAGE = ROOT/"docs"/"guide"/"differences.md"
@@ -18,6 +20,20 @@ def test_every_reason_stands_on_the_page():
     for entry, words, reason in json.loads(EXPECT.read_text(encoding="utf-8")):
         re.compile(words)
         assert entry and f"| {reason} |" in page, reason
+
+
+def test_every_refused_call_of_the_page_is_refused():
+    integers = nn.tensor([[1]])
+    names = {"nn": nn, "F": nn.functional, "x": nn.ones(2, 3), "model": nn.Linear(2, 2),
+             "params": [nn.Parameter([1.0])], "a": integers, "b": integers, "c": integers}
+    table = PAGE.read_text(encoding="utf-8").partition("| call | why |")[2]
+    cells = re.findall(r"^\| (`.*?) \| ", table, re.MULTILINE)
+    calls = [call for cell in cells for call in re.findall("`(.+?)`", cell)]
+    assert len(calls) >= 12
+    for call in calls:
+        with pytest.raises(nn.FastnnError):
+            eval(call, dict(names))
+            pytest.fail(f"{call} is not refused")
 
 
 RUNS = """
