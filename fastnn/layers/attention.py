@@ -79,8 +79,9 @@ class MultiheadAttention(Module):
 
     Cost: 4*D*D multiply-adds per element of the sequence for the projections, 2*T*U*D per sequence
     for scores and values. A query that may attend nothing gives y = b_o and zero weights; PyTorch's
-    layer gives NaN, unless need_weights=False. A key behind a mask has no effect, whatever it holds: with NaN, infinity or huge
-    numbers anywhere in q, k or v, the weights beside a mask cost T*U*U per head more.
+    layer gives NaN, unless need_weights=False. A key behind a mask has no effect, whatever it
+    holds: with NaN, infinity or huge numbers anywhere in q, k or v, the weights beside a mask cost
+    T*U*U per head more.
 
     Vaswani et al. (2017), "Attention is all you need".
 

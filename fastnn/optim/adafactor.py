@@ -56,14 +56,15 @@ class Adafactor(Optimizer):
         Climb instead of descend.
     foreach : accepted for PyTorch's sake
 
-    State: "step", t; "row_var", r, and "col_var", c, or "variance".
+    State: "step", t; of a parameter of shape (..., R, C) "row_var", r, of shape (..., R, 1), and
+    "col_var", c, of shape (..., 1, C); of one with fewer dimensions "variance", v, of its shape.
 
     The paper's Algorithms 4 and 5 have these relative steps and the clipping by d, with eta = 0.01.
     Other libraries can switch relative steps off; PyTorch and this class cannot. The paper adds
     epsilon_1 = 1e-30 to g^2. PyTorch, and so this class, bounds v instead, by a much larger
     epsilon_1: where all gradients of a matrix have an rms below 3.5e-4 in float32, mean(r) is below
-    it, v is too small, and u is cut by d. The paper has no weight decay, and a momentum as an
-    option; here is none.
+    it, and v is too small, so that d alone bounds u. The paper has no weight decay, and a momentum
+    as an option; here is none.
 
     Raises
     ------

@@ -244,6 +244,24 @@ def test_rprop_sees_the_signs_of_tiny_gradients(dtype, tiny):
         np.testing.assert_array_equal(p.data, [-1.5, 1.5, -0.5])
 
 
+@pytest.mark.skipif(nn.kernels.compiled is None, reason="definitions flush nothing")
+@pytest.mark.parametrize("optimizer", [nn.optim.Rprop, nn.optim.Lion], ids=lambda c: c.__name__)
+def test_denormal_gradients_have_a_sign_if_they_are_kept(optimizer):
+    """As the docstrings say."""
+    seen = []
+    before = nn.config.flushes_denormal()
+    try:
+        for flush in (True, False):
+            nn.set_flush_denormal(flush)
+            p = nn.Parameter([0.0])
+            p.grad = nn.tensor(np.float32([1e-40]))
+            optimizer([p], lr=0.5).step()
+            seen.append(p.item())
+    finally:
+        nn.set_flush_denormal(before)
+    assert seen == [0.0, -0.5]
+
+
 # ---- sabotage: each of these mistakes must be found ----------------------------------------------
 def wrong_kernel(change):
     """A rule whose kernel does something else than its definition."""
