@@ -93,7 +93,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     r"""Adam with decoupled weight decay: p shrinks by the same fraction whatever its gradient is.
 
-    .. math:: p \leftarrow p - \eta \lambda p \qquad \text{and then Adam's step with } g' = g
+    .. math:: p \leftarrow (1 - \eta \lambda) p \qquad \text{and then Adam's step with } g' = g
 
     Parameters, state, errors and cost are Adam's; `weight_decay` is 0.01 by default.
 

@@ -20,7 +20,7 @@ class Lion(Optimizer):
     r"""Lion: every element moves by the same length, against the sign of a mean of gradients.
 
     .. math::
-        p \leftarrow p - \eta \lambda p - \eta \, \text{sign}(\beta_1 m + (1 - \beta_1) g)
+        p \leftarrow (1 - \eta \lambda) p - \eta \, \text{sign}(\beta_1 m + (1 - \beta_1) g)
 
         m \leftarrow \beta_2 m + (1 - \beta_2) g
 

@@ -30,8 +30,8 @@ class Muon(Optimizer):
     .. math:: X \leftarrow a X + (b A + c A^2) X, \qquad A = X X^T
 
     which keeps the singular vectors and maps each singular value s to a s + b s^3 + c s^5. Five
-    times bring all that were above 0.0015 to between 0.68 and 1.21; the orthogonal matrix U V^T of
-    M's decomposition would have 1.
+    repetitions bring all that were above 0.0015 to between 0.68 and 1.21. U V^T of the singular
+    value decomposition of M, to which O is near, would have 1.
 
     Parameters
     ----------

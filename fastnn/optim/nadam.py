@@ -58,8 +58,8 @@ class NAdam(Optimizer):
 
     The schedule of mu is the paper's, with psi = 0.004. In the paper m is made with mu_t as well:
     mu_t m + (1 - mu_t) g. PyTorch, and so this class, makes it with beta_1. Lecture notes mostly
-    keep mu = beta_1, and correct with beta_1^t and beta_1^{t+1}: that is psi so large that 0.96^psi
-    is 0, as 1000.
+    keep mu = beta_1, and correct with beta_1^t and beta_1^{t+1}: that is any psi so large that
+    0.96^psi is 0 beside 1, such as 1000.
 
     Raises
     ------

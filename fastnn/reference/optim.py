@@ -4,7 +4,7 @@ Every definition has one form:
 
     step(p, g, *state, *[t], **settings)  ->  (p, *state)
 
-p is the parameter and g its gradient. The state is as the step before left it: arrays, or a number.
+p is the parameter and g its gradient. The state is as the last step left it: arrays, or a number.
 t is the number of this step, from 1; only rules that count their steps take it. Nothing that comes
 in is changed. The papers stand in the docstrings of fastnn.optim's classes.
 """
