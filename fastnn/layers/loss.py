@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from .. import functional as F
 from ..errors import DTypeError
 from ..ops.checks import legacy
+from ..ops.cross_entropy import notice_sigmoid
 from ..tensor import Tensor
 from .module import Module
 
@@ -365,6 +366,7 @@ class MultiLabelSoftMarginLoss(_Loss):
         self.register_buffer("weight", weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        notice_sigmoid("multilabel_soft_margin_loss", input, ", or use binary_cross_entropy")
         return F.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -419,14 +420,14 @@ class Module:
         """(path, parameter), each parameter once even if two layers share it, unless
         remove_duplicate=False.
         """
+        if "_looked" not in self.__dict__:          # the first time: for an optimiser, a file
+            object.__setattr__(self, "_looked", True)
+            for text in hidden_layers(self):
+                warn_once("layers in a plain list", text)
         return self._named("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Each parameter once; with recurse=False, those of the modules below left out."""
-        if "_looked" not in self.__dict__:          # the first time: for an optimiser
-            object.__setattr__(self, "_looked", True)
-            for text in hidden_layers(self):
-                warn_once("layers in a plain list", text)
         return (p for _, p in self.named_parameters(recurse=recurse))
 
     def named_buffers(self, prefix: str = "", recurse: bool = True,
@@ -457,6 +458,7 @@ class Module:
         parameters themselves, which require a gradient.
         """
         state: dict[str, Tensor] = {} if destination is None else destination
+        self.named_parameters()                     # looks for layers that the state would miss
         self._collect_state(state, prefix, keep_vars)
         return state
 
@@ -695,9 +697,15 @@ def notice_training(layer: Module) -> None:
                   "predict, call model.eval() before, and model.train() after.")
 
 
+# What holds layers without the model's knowledge.
+PLAIN = (list, tuple, dict, set, frozenset, deque)
+
+
 def held(value: Any, depth: int = 0) -> Iterator[Any]:
-    """What is in lists, tuples and dicts, and in those within; so deep as anybody writes them."""
-    if isinstance(value, (list, tuple, dict)) and depth < 4:
+    """What is in lists, sets, dicts and the like, and in those within; so deep as anybody writes
+    them.
+    """
+    if isinstance(value, PLAIN) and depth < 4:
         for item in value.values() if isinstance(value, dict) else value:
             yield from held(item, depth + 1)
     else:
@@ -735,15 +743,20 @@ def refuse_inputs(name: str) -> NoReturn:
     raise DTypeError(who=name, expected="options", got="Tensor", hint=hint)
 
 
+def own_parameters(model: Module) -> Iterator[Parameter]:
+    """model.parameters(), without a look for layers that are missing there."""
+    return (p for module in model.modules() for p in module._parameters.values() if p is not None)
+
+
 def hidden_layers(model: Module) -> list[str]:
-    """What to write where layers with parameters to train are in a plain list, tuple or dict, so
-    that the model does not know them.
+    """What to write where layers with parameters to train are in a plain list, set or dict, so that
+    the model does not know them.
     """
     known, found = {id(module) for module in model.modules()}, []
-    owned = {id(p) for _, p in model.named_parameters()}
+    owned = {id(p) for p in own_parameters(model)}
     for path, module in model.named_modules():
         for name, value in vars(module).items():
-            if isinstance(value, (list, tuple, dict)) and name not in REGISTERS:
+            if isinstance(value, PLAIN) and name not in REGISTERS:
                 inside = list(held(value))
                 layers = [layer for layer in inside if isinstance(layer, Module) and id(layer) not in known]
                 alone = [p for p in inside if isinstance(p, Parameter) and p.requires_grad and id(p) not in owned]
@@ -752,7 +765,7 @@ def hidden_layers(model: Module) -> list[str]:
                     found.append(f"{type(module).__name__}{f' ({path})' if path else ''}: the model does not know the "
                                  f"{len(alone)} parameters in the {type(value).__name__} self.{name}. Write "
                                  f"self.{name} = nn.{kind}(...).")
-                if any(p.requires_grad for layer in layers for _, p in layer.named_parameters()):
+                if any(p.requires_grad for layer in layers for p in own_parameters(layer)):
                     kind = "ModuleDict" if isinstance(value, dict) else "ModuleList"
                     where = f"{type(module).__name__}{f' ({path})' if path else ''}"
                     found.append(f"{where}: the model does not know the {len(layers)} layers in the "

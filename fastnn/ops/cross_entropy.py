@@ -63,12 +63,15 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
         0..1, or an unknown reduction.
     ShapeError : if target or weight does not fit the input.
     DTypeError : if input or weight is not floating point, or their dtypes differ.
+    RangeError : for an ignore_index from 0 on beside class probabilities, which have no labels.
 
     A class that weighs nothing, because its probability or weight is 0, costs nothing, even if its
     score is -inf. A score of +inf makes its position NaN, as in PyTorch and in `softmax`; so does
     an infinite probability.
 
-    It warns, once, if softmax has been applied to the input already.
+    It warns, once, if softmax has been applied to the input already, if there is one class, of
+    which the loss is always 0, and if the class probabilities are none: negative, or with another
+    sum than 1. Of the probabilities it looks at the first position's.
 
     Cost: one exp an element forward and one backward. No array of probabilities is made.
 
@@ -84,6 +87,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
     y = apply(CROSS_ENTROPY, input, target, weight, ignore_index=ignore_index, reduction=reduction,
               label_smoothing=label_smoothing)
     notice_probabilities(input)
+    notice_target(input, target)
     return y
 
 
@@ -117,30 +121,84 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
     """
     reduction = reduction if size_average is reduce is None else legacy("nll_loss", size_average, reduce)
     y = apply(NLL_LOSS, input, target, weight, ignore_index=ignore_index, reduction=reduction)
-    node = getattr(input, "node", None)
-    if node is not None and node.name == "softmax":
-        warn_once("softmax before nll_loss", "nll_loss: the input is probabilities, and it takes their logarithms: use "
-                  "log_softmax, or cross_entropy on the scores.")
+    notice_no_logarithms("nll_loss", input)
     return y
 
 
 # ---- what the functions share --------------------------------------------------------------------
-def notice_probabilities(x: Any) -> None:
-    """Warn if softmax was applied to the scores already: on the tape it is the last op, else the
-    first row is positive and sums to 1.
-    """
+# Ops that lay numbers out anew, or take some of them, and change none.
+LAYOUTS = {"clone", "expand", "flip", "getitem", "index_select", "permute", "reshape", "split", "to", "unbind"}
+
+
+def made_by(x: Any) -> str:
+    """The op on the tape that computed the numbers of x; "" where there is none."""
     node = getattr(x, "node", None)
-    if node is None:
-        row = getattr(x, "_data", x)
-        if row.ndim != 2 or row.shape[0] == 0 or row.shape[1] < 2 or not row[0, 0] > 0:
-            return
-        row = row[0]
-        if row.min() <= 0 or abs(float(row.sum()) - 1) >= 1e-5:
-            return
-    elif node.name != "softmax":
-        return
-    warn_once("softmax before cross_entropy", "cross_entropy: softmax has been applied to the input, which "
-              "cross_entropy does itself: pass the scores (logits), without a Softmax layer at the end of the model.")
+    while node is not None and node.name in LAYOUTS:
+        parent = node.parents[0]
+        node = parent[0] if isinstance(parent, tuple) else None
+    return "" if node is None else str(node.name)
+
+
+def first_position(a: np.ndarray) -> np.ndarray:
+    """The numbers of the classes at the first position; none where there is no position."""
+    if a.ndim < 2:
+        return a.reshape(-1)
+    return a[0].reshape(a.shape[1], -1)[:, 0] if a.size else a.reshape(-1)
+
+
+def are_probabilities(x: Any) -> bool:
+    """Whether softmax was applied to x: the tape says it; without one, the first position's numbers
+    are positive and sum to 1.
+    """
+    if getattr(x, "node", None) is not None:
+        return made_by(x) == "softmax"
+    row = first_position(getattr(x, "_data", x))
+    return row.size > 1 and bool(row[0] > 0) and bool(row.min() > 0) and abs(float(row.sum()) - 1) < 1e-5
+
+
+def notice_probabilities(x: Any) -> None:
+    """Warn if softmax was applied to the scores already."""
+    if are_probabilities(x):
+        warn_once("softmax before cross_entropy", "cross_entropy: softmax has been applied to the input, which "
+                  "cross_entropy does itself: pass the scores (logits), without a Softmax layer at the end of the "
+                  "model.")
+
+
+def notice_no_logarithms(who: str, x: Any) -> None:
+    """Warn if a loss that takes logarithms of probabilities gets what softmax has made."""
+    if are_probabilities(x):
+        instead = ", or cross_entropy on the scores" if who == "nll_loss" else ""
+        warn_once(f"softmax before {who}", f"{who}: the input is probabilities, and it takes their logarithms: use "
+                  f"log_softmax{instead}.")
+
+
+def notice_sigmoid(who: str, x: Any, instead: str = "") -> None:
+    """Warn if sigmoid was applied to the scores of a loss that does so itself."""
+    if made_by(x) == "sigmoid":
+        warn_once(f"sigmoid before {who}", f"{who}: sigmoid has been applied to the input, which this loss does "
+                  f"itself: pass the scores{instead}.")
+
+
+def notice_target(x: Any, target: Any) -> None:
+    """Warn of a target from which nothing is learned: of one class the loss is always 0, and
+    numbers that are no probabilities have no class.
+    """
+    t = getattr(target, "_data", target)
+    if x.shape[1 if len(x.shape) > 1 else 0] == 1:
+        warn_once("one class", "cross_entropy: there is one class, whose probability is 1, so the loss is 0 whatever "
+                  f"the scores are. {FOR_ONE_OUTPUT}")
+    elif t.dtype.kind == "f":
+        row = first_position(t)
+        total = float(row.sum())
+        if row.size and (row.min() < 0 or (total != 0 and abs(total - 1) > 0.01)):
+            warn_once("class probabilities that are none", "cross_entropy: the target is class probabilities, and "
+                      "these " + ("are negative" if row.min() < 0 else f"have the sum {total:.3g}, not 1")
+                      + ". For numbers: mse_loss, in fit loss='mse_loss'; for several labels at once: "
+                      "binary_cross_entropy_with_logits.")
+
+
+FOR_ONE_OUTPUT = ("For numbers: mse_loss, in fit loss='mse_loss'; for yes or no: binary_cross_entropy_with_logits; for "
+                  "classes the last layer needs one output for each.")
 
 
 # ---- checks --------------------------------------------------------------------------------------
@@ -173,6 +231,8 @@ def check_labels(who: str, x: np.ndarray, target: np.ndarray, classes: int, igno
             hint = "The scores are of one sample without a batch dimension: model(x[None])."
         if target.shape == x.shape:
             hint = "For one-hot labels or probabilities pass a floating-point target, or take target.argmax(1)."
+        if classes == 1 and x.ndim > 1:
+            hint = FOR_ONE_OUTPUT
         raise ShapeError(who=who, expected=f"target of shape {expected} for an input of shape {x.shape}",
                          got=target.shape, hint=hint)
     if target.size == 0:
@@ -184,11 +244,18 @@ def check_labels(who: str, x: np.ndarray, target: np.ndarray, classes: int, igno
     if wrong.size:
         worst = max(int(wrong.max()), int(wrong.min()), key=lambda label: abs(label - (classes - 1) / 2))
         from_one = int(wrong.max()) == classes and wrong.min() >= 0
-        hint = "Are the labels counted from 1? They begin at 0." if from_one else ""
+        hint = f"The last layer needs {worst + 1} outputs." if worst >= classes else ""
+        if from_one:
+            hint = f"Are the labels counted from 1? They begin at 0. Else the last layer needs {worst + 1} outputs."
+        if worst == 255:
+            hint = "Where 255 marks what is not to count: ignore_index=255."
+        if classes == 1:
+            hint = FOR_ONE_OUTPUT
         if worst == -1 or (classes == 2 and wrong.min() == wrong.max() == -1):
             hint = ("For classes -1 and 1: (labels + 1) // 2." if classes == 2 and target.max() == 1 else
                     f"Labels begin at 0; one that is not to count is {ignore_index}, the ignore_index.")
-        raise RangeError(f"a label is {worst}, but there are {classes} classes, 0 to {classes - 1}", who=who, hint=hint)
+        known = f"there are {classes} classes, 0 to {classes - 1}" if classes != 1 else "there is 1 class, 0"
+        raise RangeError(f"a label is {worst}, but {known}", who=who, hint=hint)
 
 
 def check_ignored(who: str, ignore_index: Any) -> None:
@@ -209,12 +276,18 @@ def check_cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index
         raise RangeError(who="cross_entropy", expected="label_smoothing from 0 to 1", got=label_smoothing)
     if target.dtype.kind != "f":
         return check_labels("cross_entropy", x, target, classes, ignore_index)
-    need_float("cross_entropy", input=x, target=target)
     if target.shape != x.shape:
         labelled = target.shape == x.shape[:1] + x.shape[2:]
-        hint = "Labels must be whole numbers: convert them with .long()." if labelled else ""
+        whole = labelled and bool((target == np.trunc(target)).all())
+        hint = "Labels must be whole numbers: convert them with .long()." if whole else \
+            "For numbers: mse_loss, in fit loss='mse_loss', with a target of the output's shape." if labelled else ""
         raise ShapeError(who="cross_entropy", expected=f"class probabilities of input's shape {x.shape}",
                          got=target.shape, hint=hint)
+    need_float("cross_entropy", input=x, target=target)
+    if ignore_index >= 0:
+        raise RangeError("class probabilities have no label that could be ignored", who="cross_entropy",
+                         expected="no ignore_index", got=ignore_index,
+                         hint="Take their rows out, or pass labels: target.argmax(1).")
 
 
 def check_nll_loss(x: Any, target: Any, weight: Any = None, *, ignore_index: int = -100,
@@ -286,7 +359,11 @@ def errors_of(name: str, function: Callable[..., Tensor]) -> tuple[Refusal, ...]
         return function(zeros(shape), tensor(target), *args, **kwargs)
 
     return (
-        Refusal("label too large", lambda: call((3, 4), [0, 9, 5]), RangeError, (name, "label is 9", "4 classes")),
+        Refusal("label too large", lambda: call((3, 4), [0, 9, 5]),
+                RangeError, (name, "label is 9", "4 classes", "10 outputs")),
+        Refusal("label 255", lambda: call((3, 4), [0, 255, 3]), RangeError, (name, "label is 255", "ignore_index=255")),
+        Refusal("one output", lambda: call((3, 1), [0, 1, 0]),
+                RangeError, (name, "label is 1", "1 class,", "binary_cross_entropy_with_logits")),
         Refusal("label negative", lambda: call((3, 4), [0, -7, 4]), RangeError, (name, "label is -7", "4 classes")),
         Refusal("label -1", lambda: call((3, 4), [0, -1, 3]), RangeError, (name, "label is -1", "ignore_index")),
         Refusal("labels -1 and 1", lambda: call((3, 2), [1, -1, 1]), RangeError, (name, "label is -1", "+ 1) // 2")),
@@ -328,6 +405,10 @@ CROSS_ENTROPY = register(Op(
                 ShapeError, ("(1, 2)", "(2,)")),
         Refusal("labels as floats", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([1.0])),
                 ShapeError, ("(1, 2)", "long()")),
+        Refusal("probabilities and ignore_index", lambda: cross_entropy(
+                    tensor([[0.0, 1.0]]), tensor([[0.5, 0.5]]), ignore_index=1), RangeError, ("ignore_index", "1")),
+        Refusal("numbers for labels", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([0.5])),
+                ShapeError, ("(1, 2)", "mse_loss")),
         Refusal("smoothing", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([1]), label_smoothing=1.5),
                 RangeError, ("label_smoothing", "1.5")),
     ),

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply
-from ..errors import DTypeError, RangeError, ShapeError, warn_once
+from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import losses as reference
 from ..tensor import Tensor, tensor
 from .arithmetic import div, mul
 from .checks import legacy, need_float
-from .cross_entropy import check_reduction
+from .cross_entropy import check_reduction, notice_no_logarithms, notice_sigmoid
 from .reduce import mean, sum
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "kl_div", "l1_loss", "mse_loss",
@@ -238,11 +238,7 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     reduction = reduction if size_average is reduce is None else legacy(
         "binary_cross_entropy_with_logits", size_average, reduce)
     y = apply(BINARY_CROSS_ENTROPY_WITH_LOGITS, input, target, weight, pos_weight, reduction=reduction)
-    node = getattr(input, "node", None)
-    if node is not None and node.name == "sigmoid":
-        warn_once("sigmoid before binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits: sigmoid has "
-                  "been applied to the input, which this loss does itself: pass the scores, or use "
-                  "binary_cross_entropy.")
+    notice_sigmoid("binary_cross_entropy_with_logits", input, ", or use binary_cross_entropy")
     return y
 
 
@@ -285,7 +281,9 @@ def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, redu
     tensor(0.6931)
     """
     reduction = reduction if size_average is reduce is None else legacy("kl_div", size_average, reduce)
-    return apply(KL_DIV, input, target, reduction=reduction, log_target=bool(log_target))
+    y = apply(KL_DIV, input, target, reduction=reduction, log_target=bool(log_target))
+    notice_no_logarithms("kl_div", input)
+    return y
 
 
 # ---- checks --------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from ..data import DataLoader, TensorDataset
 from ..data.dataset import numbers
 from ..errors import DTypeError, RangeError, ShapeError
 from ..guard import strange
+from ..layers.loss import CrossEntropyLoss
 from ..layers.module import Module
 from ..tensor import Tensor
 
@@ -106,6 +107,12 @@ def optimizer_of(optimizer: Any, model: Any) -> Any:
 
 def scalar_loss(function: Callable[..., Tensor], output: Any, target: Any, who: str) -> Tensor:
     """function(output, target), which must be a Tensor of one element."""
+    if (getattr(output, "ndim", 0) > 1 and output.shape[1] == 1 and not is_integer(target)
+            and (function is functional.cross_entropy or isinstance(function, CrossEntropyLoss))):
+        raise RangeError("the model has one output and the target is numbers, but cross_entropy takes the output for "
+                         "one class, of which the loss is always 0", who=f"{who}, loss",
+                         hint="For numbers: loss='mse_loss'; for yes or no: loss='binary_cross_entropy_with_logits'; "
+                              "for classes the last layer needs one output for each, and the target whole numbers.")
     loss = function(output, target)
     if not isinstance(loss, Tensor):
         raise DTypeError(who=f"{who}, loss", expected="a scalar Tensor", got=type(loss).__name__,
@@ -114,6 +121,11 @@ def scalar_loss(function: Callable[..., Tensor], output: Any, target: Any, who: 
         raise ShapeError(who=f"{who}, loss", expected="a scalar Tensor", got=loss.shape,
                          hint="Take its mean over the samples: .mean().")
     return loss
+
+
+def is_integer(target: Any) -> bool:
+    """Whether a target is of whole numbers: labels."""
+    return np.asarray(getattr(target, "_data", target)).dtype.kind in "iu"
 
 
 def length(loader: Any) -> int | None:

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, RangeError, warn_once
+from ..errors import DTypeError, RangeError
 from ..guard import named
 from ..io import check_path
 from ..layers.modes import TrainingMode, keeping_modes
@@ -34,6 +34,7 @@ from .batches import length, loader_of, loss_of, nothing_counts, optimizer_of, p
 from .buffers import Buffers
 from .callbacks import Callback, Checkpoint, Clipping, History, OnEpoch, Patience, Points, progress_line, schedule
 from .callbacks.base import check_callbacks
+from .chance import Chance
 from .checkpoint import restore
 from .counting import Counting
 from .evaluation import measure
@@ -148,8 +149,7 @@ def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..
     if checkpoint is not None and resume and os.path.exists(checkpoint):
         restore(checkpoint, state)
     with keeping_modes(model):
-        _run(state, Points(state.callbacks, users=mine))
-    notice_chance(history)
+        _run(state, Points([*state.callbacks, Chance(state.loss_function)], users=mine))
     return history
 
 
@@ -277,18 +277,6 @@ def _check(model: Any, train: Any, optimizer: Any, epochs: Any, metrics: Any, sc
         check_path(checkpoint, "fit, checkpoint")
         require(optimizer is None or hasattr(optimizer, "state_dict"), DTypeError,
                 "an optimizer with state_dict() and load_state_dict(), for the checkpoint", type(optimizer).__name__)
-
-
-def notice_chance(history: History) -> None:
-    """Warn if the loss stayed that of guessing among C classes, log C, and as many were right."""
-    if len(history) < 2 or not {"loss", "accuracy"} <= set(history.columns):
-        return
-    first, last, right = history["loss"][0], history["loss"][-1], history["accuracy"][-1]
-    classes = round(math.exp(min(last, 20.0)))
-    if classes > 1 and abs(last - math.log(classes)) < 0.01 and abs(first - last) < 0.01 and right < 1.5 / classes:
-        warn_once("chance-level loss", f"fit: after {len(history)} epochs the loss is {last:.3f}, that of guessing "
-                  f"among {classes} classes (log {classes}). Do inputs and labels belong together, does the last layer "
-                  "give scores (no ReLU or softmax), and is the learning rate right?")
 
 
 def _strangers(model: Module, optimizer: Any) -> bool:
