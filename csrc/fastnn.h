@@ -19,8 +19,9 @@
  * Names        The name fnn_relu_forward is never defined as such: KERNEL (below) and FN
  *              (core/levels.h) paste it together. The function itself is FN(relu_forward) in a
  *              .tmpl.h file, or a macro makes it from a line such as MAP1(relu_forward, ...). So
- *              search for relu_forward; or for the whole name, which leads to the header that has
- *              its row: each lists its kernels under "Names", and the file that defines them.
+ *              search for relu_forward; or for fnn_relu_forward, which leads to the header that has
+ *              its row: each lists its kernels under "Names", and the file that defines them. Only
+ *              the name of a version, fnn_relu_forward_f32__avx2, is written nowhere.
  * Arguments    outputs, inputs, workspace, sizes, attributes; sizes are fnn_size, real attributes
  *              are double. Outputs are overwritten. Arrays are row-major, contiguous, aligned to
  *              their element, and do not overlap, unless a contract says so. A NULL gradient is not
@@ -36,7 +37,7 @@
  *              philox.h           random numbers             sync.h         locks, atomic counters
  *              philox_words.h     many of them at once       processors.c   how many threads
  *              copy.c             copies of strided rows     memory.c       buffers and scratch
- *                                                            caches.c       sizes of caches
+ *              power.h            powers of 2 for scaling    caches.c       sizes of caches
  */
 #ifndef FASTNN_H
 #define FASTNN_H

@@ -13,7 +13,7 @@
  *            entry. t counts queries, u keys, c the HS numbers of q and k, j the HV numbers of v.
  *            A weight is an element of p. Within a tile t and u count from the tile's corner.
  *            Of query t, over the keys so far: top[t] the largest score, total[t] the sum of
- *            exp(s - top[t]); in the end share[t] = 1 / total[t]. pull[t] is the mean of dp[t,:],
+ *            exp(s - top[t]); in the end inverse[t] = 1 / total[t]. pull[t] is the mean of dp[t,:],
  *            weighted by p.
  * Layout     see attention.h. Scores live in tiles of TILE_U x TILE_T in scratch; there is never a
  *            T x U array (except dmask, which is one).
@@ -70,8 +70,6 @@ enum {
     TILE_C = 256,                               /* columns of q or dy in the transposed copy; wider
                                                    heads go through it piece by piece; bound: two
                                                    copies of 64 KiB of floats */
-    SCORES = 0, BY_KEY = 1, BY_QUERY = 2,       /* how a product reads its left operand:
-                                                   attention_tile.tmpl.h */
     ATTENTION_WORK = 1 << 20,                   /* multiply-adds that a block of a parallel loop
                                                    should be worth; chosen: some 10 microseconds */
     FEW = 4,                                    /* up to so many queries go row by row; timed:
@@ -83,11 +81,12 @@ enum {
      * then, up to NEAR elements at a time. Timed: docs/kernels/attention.md. */
     ALIASED = 2048, NEAR = 1 << 17
 };
+/* How a product reads its left operand: attention_tile.tmpl.h */
+enum { SCORES = 0, BY_KEY = 1, BY_QUERY = 2 };
 
 static fnn_size fnn_attention_grain(const fnn_attention *about, fnn_size queries, fnn_size keys)
 {
-    const double work = (double)queries * (double)keys * (double)(about->HS + about->HV) + 1;
-    return work >= ATTENTION_WORK ? 1 : (fnn_size)(ATTENTION_WORK / work);
+    return fnn_grain(ATTENTION_WORK, (fnn_work)queries * keys * (about->HS + about->HV));
 }
 
 /* How many keys the queries before `t_end` may see. */
@@ -407,7 +406,7 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size blocks = fnn_ceil_div(about->T, TILE_T);
     FN(attention_room) room = FN(attention_open)(about, 0);
     const REAL factor = FN(attention_factor)(about);
-    REAL top[TILE_T], total[TILE_T], shrink[TILE_T], share[TILE_T];
+    REAL top[TILE_T], total[TILE_T], shrink[TILE_T], inverse[TILE_T];
     for (fnn_size block = begin; block < end; block++) {
         fnn_tile tile = { .item = block / blocks, .t = block % blocks * TILE_T };
         tile.queries = fnn_min(TILE_T, about->T - tile.t);
@@ -438,8 +437,8 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
             }
             if (tile.u + TILE_U >= keys_seen)               /* the last tile: divide by the sums */
                 for (fnn_size t = 0; t < tile.queries; t++) {
-                    share[t] = total[t] == 0 ? 0 : 1 / total[t];
-                    shrink[t] *= share[t];
+                    inverse[t] = total[t] == 0 ? 0 : 1 / total[t];
+                    shrink[t] *= inverse[t];
                 }
             if (about->dropout > 0) {
                 FN(attention_dropout)(about, &room, &tile);
@@ -447,7 +446,7 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
                     room.s[i] *= room.d[i];
             }
             const FN(attention_out) out = { tile.u > 0, shrink,
-                                            tile.u + TILE_U < keys_seen ? FN(attention_ones) : share };
+                                            tile.u + TILE_U < keys_seen ? FN(attention_ones) : inverse };
             const FN(attention_rows_at) v =
                 FN(attention_near)(&room.v, args->v, about->v, tile.item, tile.u, tile.u + tile.keys, about->U);
             FN(attention_by_query)(y, about->y.rs, room.s, v.at, v.rs, about->HV, &out, &tile);
@@ -496,7 +495,7 @@ void FN(attention_forward)(REAL *y, REAL *top, REAL *total, const REAL *q, const
 /* Columns [0, GEMM_NR) of a tile: p holds scores and becomes d p (what multiplied v), ds holds dy
  * v^T and becomes ds. d is NULL without dropout. Rows from `seen` on become 0. */
 static void FN(attention_weights_backward)(REAL *restrict p, REAL *restrict ds, const REAL *restrict d,
-                                           const REAL *restrict top, const REAL *restrict share,
+                                           const REAL *restrict top, const REAL *restrict inverse,
                                            const REAL *restrict pull, REAL factor, fnn_size seen, fnn_size keys)
 {
     const REAL least = -127 / factor;
@@ -505,7 +504,7 @@ static void FN(attention_weights_backward)(REAL *restrict p, REAL *restrict ds, 
         for (; u < seen; u++)
             for (fnn_size t = 0; t < GEMM_NR; t++) {
                 const fnn_size i = u * TILE_T + t;
-                const REAL weight = FN(exp2_of_scaled)(p[i] - top[t], factor, least) * share[t];
+                const REAL weight = FN(exp2_of_scaled)(p[i] - top[t], factor, least) * inverse[t];
                 ds[i] = weight * (ds[i] * d[i] - pull[t]);
                 p[i] = weight * d[i];
             }
@@ -513,7 +512,7 @@ static void FN(attention_weights_backward)(REAL *restrict p, REAL *restrict ds, 
         for (; u < seen; u++)
             for (fnn_size t = 0; t < GEMM_NR; t++) {
                 const fnn_size i = u * TILE_T + t;
-                const REAL weight = FN(exp2_of_scaled)(p[i] - top[t], factor, least) * share[t];
+                const REAL weight = FN(exp2_of_scaled)(p[i] - top[t], factor, least) * inverse[t];
                 ds[i] = weight * (ds[i] - pull[t]);     /* forward was  p = exp(s) / sum exp(s) */
                 p[i] = weight;
             }
@@ -524,7 +523,7 @@ static void FN(attention_weights_backward)(REAL *restrict p, REAL *restrict ds, 
 
 /* What the weights of a block of queries come from. All is 0 where no key was allowed, so that
  * there are no weights and no gradient, and beyond the last query. */
-typedef struct { REAL top[TILE_T], share[TILE_T], pull[TILE_T]; } FN(attention_block);
+typedef struct { REAL top[TILE_T], inverse[TILE_T], pull[TILE_T]; } FN(attention_block);
 
 /* The same of queries [tile->t, tile->t + tile->queries) */
 static void FN(attention_open_block)(FN(attention_block) *block, const FN(attention_args) *args, const fnn_tile *tile)
@@ -537,7 +536,7 @@ static void FN(attention_open_block)(FN(attention_block) *block, const FN(attent
     FN(attention_pull)(block->pull, dy, about->dy.rs, y, about->y.rs, tile->queries, about->HV);
     for (fnn_size t = 0; t < TILE_T; t++) {
         const REAL total = t < tile->queries ? totals[t] : 0;
-        block->share[t] = total == 0 ? 0 : 1 / total;
+        block->inverse[t] = total == 0 ? 0 : 1 / total;
         block->top[t] = total == 0 ? 0 : top[t];
         block->pull[t] = total == 0 ? 0 : block->pull[t];
     }
@@ -565,7 +564,7 @@ static void FN(attention_weights_again)(const FN(attention_args) *args, const FN
         const fnn_size seen = FN(attention_seen)(tile, t);
         FN(attention_edge)(room->s, tile, t, seen, -(REAL)INFINITY);
         FN(attention_edge)(room->ds, tile, t, seen, 0);
-        FN(attention_weights_backward)(room->s + t, room->ds + t, d ? d + t : NULL, block->top + t, block->share + t,
+        FN(attention_weights_backward)(room->s + t, room->ds + t, d ? d + t : NULL, block->top + t, block->inverse + t,
                                        block->pull + t, factor, seen,
                                        whole ? tile->keys : FN(attention_rest)(tile, seen));
     }

@@ -134,12 +134,12 @@ static void FN(attention_few_queries)(const FN(attention_args) *args, fnn_size i
         }
     }
     for (fnn_size t = 0; t < T; t++) {
-        const REAL share = total[t] == 0 ? 0 : 1 / total[t];
+        const REAL inverse = total[t] == 0 ? 0 : 1 / total[t];
         REAL *y_t = y + t * about->y.rs;
         if (total[t] == 0)                                       /* no key was allowed */
             memset(y_t, 0, (size_t)about->HV * sizeof(REAL));
         for (fnn_size j = 0; j < about->HV; j++)
-            y_t[j] *= share;
+            y_t[j] *= inverse;
         args->top[item * T + t] = top[t];
         args->total[item * T + t] = total[t];
     }

@@ -21,8 +21,9 @@
  *
  *            method    computes   file, and what for
  *            winograd  y dx dw    winograd.tmpl.h, winograd_dw.tmpl.h, winograd_points.tmpl.h,
- *                                 winograd_error.tmpl.h, winograd_cut.h: 3x3 at stride 1, in a
- *                                 third of the multiplications (docs/kernels/winograd.md)
+ *                                 winograd_error.tmpl.h, winograd_error_dw.tmpl.h,
+ *                                 winograd_error.h, winograd_cut.h: 3x3 at stride 1, in a third of
+ *                                 the multiplications (docs/kernels/winograd.md)
  *            few       y          conv2d_few.tmpl.h: few pixels, large filters that are read once
  *            pixels    y dx       conv2d_pixels.tmpl.h: strides and many taps, without columns
  *            direct    y dx dw    conv2d_direct.tmpl.h, conv2d_depthwise.tmpl.h: depthwise; few

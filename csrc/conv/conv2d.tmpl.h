@@ -104,19 +104,19 @@ static void FN(conv_add_parts)(REAL *dw, const REAL *parts, fnn_size count, cons
 
 /* ---- y --------------------------------------------------------------------------------------- */
 
-/* flipped: NULL; or room for the flipped filters, where w are those of the convolution whose dx
- * this is. */
-static void FN(conv_y)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, REAL *flipped,
+/* flip: w are the filters of the convolution whose dx this is. Then there is room for the flipped
+ * ones in `flipped`. */
+static void FN(conv_y)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, int flip, REAL *flipped,
                        const fnn_window *g)
 {
     const conv_method method = conv_choose(g, CONV_Y);
-    if (flipped && method != CONV_WINOGRAD) {       /* Winograd flips them as it transforms them */
+    if (flip && method != CONV_WINOGRAD) {       /* Winograd flips them as it transforms them */
         FN(conv_flip)(flipped, w, g);
         w = flipped;
     }
     switch (method) {
     case CONV_WINOGRAD:
-        FN(conv_winograd_forward)(y, x, w, b, relu, flipped, g);
+        FN(conv_winograd_forward)(y, x, w, b, relu, flip, flipped, g);
         break;
     case CONV_FEW:
         FN(conv_few_forward)(y, x, w, b, relu, g);
@@ -134,13 +134,13 @@ static void FN(conv_y)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int
 
 void FN(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
 {
-    FN(conv_y)(y, x, w, b, 0, NULL, g);
+    FN(conv_y)(y, x, w, b, 0, 0, NULL, g);
     FN(conv_mend_y)(y, x, w, b, 0, g);
 }
 
 void FN(conv2d_relu_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
 {
-    FN(conv_y)(y, x, w, b, 1, NULL, g);
+    FN(conv_y)(y, x, w, b, 1, 0, NULL, g);
     FN(conv_mend_y)(y, x, w, b, 1, g);
 }
 
@@ -156,7 +156,7 @@ static void FN(conv_dx)(REAL *dx, const REAL *dy, const REAL *w, const REAL *b, 
         FN(conv_direct_dx)(dx, dy, w, b, g);
         break;
     case CONV_FLIPPED:
-        FN(conv_y)(dx, dy, w, b, 0, flipped, &back);
+        FN(conv_y)(dx, dy, w, b, 0, 1, flipped, &back);
         break;
     case CONV_PIXELS:
         FN(conv_pixels_dx)(dx, dy, w, b, g);
@@ -226,7 +226,7 @@ static void FN(conv_db_block)(void *ctx, fnn_size begin, fnn_size end)
 static void FN(conv_db)(REAL *db, const REAL *dy, fnn_size N, fnn_size K, fnn_size PQ)
 {
     FN(conv_db_args) args = { db, dy, N, K, PQ };
-    fnn_parallel_for(K, fnn_max(1, CONV_COPY / fnn_max(1, N * PQ)), FN(conv_db_block), &args);
+    fnn_parallel_for(K, fnn_grain(CONV_COPY, N * PQ), FN(conv_db_block), &args);
 }
 
 void FN(conv2d_backward)(REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w, REAL *workspace,

@@ -6,8 +6,9 @@
  * decide: not the type, the instruction set, the caches or the number of threads.
  *
  * A section for each method follows: its constants, its condition, its blocks. Winograd's are in
- * winograd_cut.h. docs/kernels/conv2d.md has the lists as tables with an example of each method;
- * tests/ops/test_conv2d.py holds these, and hundreds of other sizes, against conv_choose.
+ * winograd_cut.h and winograd_error.h. docs/kernels/conv2d.md has the lists as tables with an
+ * example of each method; tests/ops/test_conv2d.py holds these, and hundreds of other sizes,
+ * against conv_choose.
  *
  * Symbols    window.h; Cg = C/G channels and Kg = K/G filters in each of G groups; taps = Cg*R*S,
  *            the products in one output. In code g->dw is the dilation along a row, and dw alone
@@ -22,6 +23,7 @@
 #define FASTNN_CONV2D_CHOOSE_H
 
 #include "conv/winograd_cut.h"
+#include "conv/winograd_error.h"
 
 typedef enum { CONV_Y, CONV_DX, CONV_DW, CONV_DW_EXACT } conv_result;
 
@@ -252,6 +254,8 @@ enum {
                                    could serve: half a MiB of floats, half of an L2 cache; chosen */
     DIRECT_PLANE = 1 << 20,     /* elements of one plane with padding, for depthwise; bound: 8 MiB
                                    of doubles */
+    DIRECT_FILLED = 16,         /* elements that fill up the rows of a frame, at most; bound: to
+                                   whole vectors of AVX-512 */
     DIRECT_RUN = 1024,          /* elements of frame rows whose sums are made together; chosen: 16
                                    KiB of floats with 4 filters, a third of an L1 cache */
     DIRECT_WORK = CONV_WORK / 8,    /* elements copied and multiply-adds worth a block: some 5
@@ -266,7 +270,7 @@ static inline int conv_is_depthwise(const fnn_window *g)
     const fnn_size spread_h = g->H + g->dh * (g->R - 1), spread_w = g->W + g->dw * (g->S - 1);
     return g->C == g->G && g->K / g->G <= DIRECT_FILTERS && g->R <= DIRECT_TAPS && g->S <= DIRECT_TAPS / g->R
         && fnn_max(conv_rows_seen(g), spread_h)
-           <= DIRECT_PLANE / (fnn_max(conv_columns_seen(g), spread_w) + 16);   /* whole vectors */
+           <= DIRECT_PLANE / (fnn_max(conv_columns_seen(g), spread_w) + DIRECT_FILLED);
 }
 
 /* For y also several channels, at stride 1, if they fit a cache and enough of a frame's row is
@@ -333,9 +337,9 @@ static inline taps_band taps_cut_bands(const fnn_window *g, fnn_size images)
 {
     taps_band band = { .images = 1, .rows = 1, .columns = fnn_even_piece(g->Q, TAPS_PIXELS) };
     if (band.columns == g->Q)
-        band.rows = fnn_even_piece(g->P, fnn_max(1, TAPS_PIXELS / g->Q));
+        band.rows = fnn_even_piece(g->P, fnn_grain(TAPS_PIXELS, g->Q));
     if (band.columns == g->Q && band.rows == g->P)
-        band.images = fnn_even_piece(images, fnn_max(1, TAPS_PIXELS / (g->P * g->Q)));
+        band.images = fnn_even_piece(images, fnn_grain(TAPS_PIXELS, g->P * g->Q));
     band.frame_rows = (band.rows - 1) * g->sh + g->dh * (g->R - 1) + 1;
     band.frame_columns = (band.columns - 1) * g->sw + g->S;
     return band;
@@ -427,7 +431,7 @@ static conv_dw_cut conv_cut_dw(const fnn_window *g, conv_method method)
         cut.filters = taps_filters(g);
         break;
     default:
-        cut.rows = conv_block(taps, fnn_min(fnn_max(taps / CONV_BLOCKS, COLUMNS_ROWS), COLUMNS_ROWS_MOST));
+        cut.rows = conv_block(taps, fnn_clamp(taps / CONV_BLOCKS, COLUMNS_ROWS, COLUMNS_ROWS_MOST));
         cut.filters = conv_block(Kg, COLUMNS_FILTERS);
     }
     cut.row_blocks = fnn_ceil_div(taps, cut.rows);

@@ -53,7 +53,7 @@ static const REAL *FN(conv_columns)(REAL *cols, fnn_size *ld, const REAL *x, con
     }
     *ld = piece.images * piece.width;
     FN(conv_columns_args) args = { cols, x_h, g, piece.images, g->C * HW, piece.q0, piece.width, piece.row };
-    fnn_parallel_for(piece.rows, fnn_max(1, COLUMNS_COPY / *ld), FN(conv_columns_rows), &args);
+    fnn_parallel_for(piece.rows, fnn_grain(COLUMNS_COPY, *ld), FN(conv_columns_rows), &args);
     return cols;
 }
 
@@ -259,7 +259,7 @@ static void FN(conv_columns_dx)(REAL *dx, const REAL *dy, const REAL *w, const R
     const fnn_size Cg = g->C / g->G, Kg = g->K / g->G, RS = g->R * g->S, PQ = g->P * g->Q;
     const fnn_size most = fnn_min(COLUMNS_OUTPUTS, COLUMNS_TILE / fnn_min(Kg, COLUMNS_TILE));
     args.cut = conv_cut_columns(g, PQ < COLUMNS_FEW_OUTPUTS ? fnn_max(1, most) : fnn_min(PQ, COLUMNS_OUTPUTS));
-    args.channels = fnn_even_piece(Cg, fnn_max(1, COLUMNS_ROWS / RS));
+    args.channels = fnn_even_piece(Cg, fnn_grain(COLUMNS_ROWS, RS));
     args.channel_blocks = fnn_ceil_div(Cg, args.channels);
     const fnn_work work = (fnn_work)args.channels * RS * args.cut.images * args.cut.columns * args.cut.pieces * Kg;
     fnn_parallel_for(fnn_ceil_div(g->N, args.cut.images) * g->G * args.channel_blocks, fnn_grain(CONV_WORK, work),

@@ -24,7 +24,8 @@ typedef struct {
 } FN(depthwise_sums);
 
 /* A tile of y, rows ldy apart. frame: the first pixel that it sees. R and rows are constants. p and
- * i count the rows of the tile and of what it sees of the frame. */
+ * i count the rows of the tile and of what it sees of the frame. A register tile as wino_product:
+ * weights are broadcast, pixels loaded in vectors. */
 FNN_INLINE void FN(depthwise_tile)(const fnn_size R, const fnn_size rows, REAL *y, fnn_size ldy, const REAL *frame,
                                    const FN(depthwise_sums) sums)
 {
@@ -53,6 +54,8 @@ FNN_INLINE void FN(depthwise_tile)(const fnn_size R, const fnn_size rows, REAL *
 }
 
 typedef void FN(depthwise_tile_fn)(REAL *y, fnn_size ldy, const REAL *frame, const FN(depthwise_sums) *sums);
+/* One function for each height of the window and of the tile; names are pasted: depthwise_tile_3_8
+ * has a window of 3 rows and a tile of 8. */
 #define DEPTHWISE_TILE(R, rows)                                                                   \
     static void FN(depthwise_tile_##R##_##rows)(REAL *y, fnn_size ldy, const REAL *frame,         \
                                                 const FN(depthwise_sums) *sums)                   \

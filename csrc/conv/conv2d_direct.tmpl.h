@@ -156,7 +156,7 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
     const fnn_size P = g->P, Q = g->Q, HW = g->H * g->W, Cg = g->C / g->G, Kg = g->K / g->G, taps = conv_taps(g);
     const conv_frame f = conv_frame_of_x(g);
     /* rows of y made together */
-    const fnn_size run = g->sh > 1 ? 1 : fnn_min(P, fnn_max(1, DIRECT_RUN / f.length));
+    const fnn_size run = g->sh > 1 ? 1 : fnn_min(P, fnn_grain(DIRECT_RUN, f.length));
     const fnn_size ldo = run * f.length + SLACK;
     const REAL least = args->relu ? 0 : -(REAL)INFINITY;
     const int by_rows = Cg == 1 && g->sh == 1 && g->sw == 1 && FN(depthwise_serves)(P, Q, g->R, g->dh);

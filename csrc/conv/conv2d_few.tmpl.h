@@ -178,6 +178,8 @@ FNN_INLINE void FN(few_product)(const fnn_size side, const fnn_size nv, REAL *su
 
 typedef void FN(few_product_fn)(REAL *sums, const REAL *const *w, const REAL *cols, fnn_size step, fnn_size taps,
                                 int add);
+/* One function for each number of products side by side and of vectors; names are pasted:
+ * few_product_14 has side 1 and 4 vectors. */
 #define FEW_PRODUCT(side, nv) \
     static void FN(few_product_##side##nv)(REAL *sums, const REAL *const *w, const REAL *cols, fnn_size step, \
                                            fnn_size taps, int add) \
@@ -277,11 +279,11 @@ static void FN(conv_few_forward)(REAL *y, const REAL *x, const REAL *w, const RE
     args.pieces = FN(few_pieces)(&args, pieces, pieces + pieces_most);
     args.cols = fnn_scratch_alloc(args.taps * row_bytes);
     args.sums = fnn_scratch_alloc(panels * FEW_FILTERS * args.side * row_bytes);
-    fnn_parallel_for(g->C / args.side, fnn_max(1, FEW_COPY / (args.side * g->R * g->S * args.width)), FN(few_columns),
+    fnn_parallel_for(g->C / args.side, fnn_grain(FEW_COPY, args.side * g->R * g->S * args.width), FN(few_columns),
                      &args);
     for (; args.tap_begin < args.taps; args.tap_begin += some) {
         args.tap_end = fnn_min(args.tap_begin + some, args.taps);
-        fnn_parallel_for(panels, fnn_max(1, FEW_WORK / (FEW_FILTERS * some * args.width)), FN(few_filters), &args);
+        fnn_parallel_for(panels, fnn_grain(FEW_WORK, FEW_FILTERS * some * args.width), FN(few_filters), &args);
     }
     fnn_scratch_free(pieces);
 }

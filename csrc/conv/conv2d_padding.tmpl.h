@@ -147,5 +147,5 @@ static void FN(conv_mend_dw)(REAL *dw, const REAL *dy, const REAL *x, const fnn_
 {
     FN(conv_mend_args) args = { .out = dw, .x = x, .dy = dy, .g = g };
     if (conv_taps(g) > 0 && (FN(conv_sees_padding)(g) || conv_is_depthwise(g)))
-        fnn_parallel_for(g->K, fnn_max(1, CONV_COPY / (g->R * g->S)), FN(conv_mend_dw_block), &args);
+        fnn_parallel_for(g->K, fnn_grain(CONV_COPY, g->R * g->S), FN(conv_mend_dw_block), &args);
 }

@@ -14,8 +14,12 @@
  */
 #ifndef FNN_CONV_PHASES_ONCE
 #define FNN_CONV_PHASES_ONCE
-enum { PHASES_FRAMES = 1 << 17 };       /* elements of all frames together; chosen: half a MiB of
-                                           floats, half of an L2 cache */
+enum {
+    PHASES_FRAMES = 1 << 17,    /* elements of all frames together; chosen: half a MiB of floats,
+                                   half of an L2 cache */
+    PHASES_PADDED = 4           /* elements of a frame for each pixel of the image, at most: the
+                                   rest is padding, which is added to in vain; chosen */
+};
 #endif
 
 typedef struct { fnn_size rows, width; } FN(phases);
@@ -28,10 +32,10 @@ static FN(phases) FN(phases_of)(const fnn_window *g)
 }
 
 /* Whether several taps go to a pixel, so that a frame pays, and it has at most `most` elements, not
- * more than four times the image's. By division, as the product can overflow. */
+ * many more than the image. By division, as the product can overflow. */
 static int FN(phases_fit)(FN(phases) f, const fnn_window *g, fnn_size most)
 {
-    most = fnn_min(most, 4 * g->H * g->W);
+    most = fnn_min(most, PHASES_PADDED * g->H * g->W);
     return g->sw > 1 && g->sw < g->S && g->sh <= g->R && g->sw <= most && f.width <= most / g->sw
         && f.rows <= most / (g->sw * f.width);
 }

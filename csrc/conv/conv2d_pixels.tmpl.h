@@ -29,10 +29,6 @@ enum {
     PIXELS_ROOM = 64        /* elements of a panel's bias; bound: room for any NR */
 };
 
-/* From one plane of a frame to the next: an odd number of cache lines of floats, so that the planes
- * do not alias in the caches. */
-static inline fnn_size pixels_plane(fnn_size elements) { return (fnn_ceil_div(elements, 16) | 1) * 16; }
-
 /* Whether tap (r, s) reaches the pixels of phase (a, b), of a convolution whose dx this is */
 static inline int pixels_reaches(const fnn_window *of, fnn_size r, fnn_size s, fnn_size a, fnn_size b)
 {
@@ -348,7 +344,7 @@ static void FN(pixels_frames)(void *ctx, fnn_size begin, fnn_size end)
             args.frame = (REAL *)args.x + (args.n * g->C + args.h * Cg) * args.chunk_step
                        + (args.p0 * g->sh - g->ph) * g->W - g->pw;
         else
-            fnn_parallel_for(args.images * chunks, fnn_max(1, PIXELS_COPY / args.chunk_step),
+            fnn_parallel_for(args.images * chunks, fnn_grain(PIXELS_COPY, args.chunk_step),
                              FN(pixels_frame_block), &args);
         fnn_parallel_for(fnn_ceil_div(g->K / g->G, WINO_NR), 1, FN(pixels_filters_block), &args);
     }
@@ -365,7 +361,7 @@ static void FN(pixels_pack_block)(void *ctx, fnn_size begin, fnn_size end)
     const FN(pixels_pack_args) *args = ctx;
     const fnn_size taps = conv_taps(args->g), Kg = args->g->K / args->g->G, halves = 2 * fnn_ceil_div(Kg, WINO_NR);
     for (fnn_size item = begin; item < end; item++) {
-        const fnn_size h = item / halves, k = item % halves * VL, lanes = fnn_max(0, fnn_min(VL, Kg - k));
+        const fnn_size h = item / halves, k = item % halves * VL, lanes = fnn_clamp(Kg - k, 0, VL);
         FN(interleave)(args->packed + item * taps * VL, args->w + (h * Kg + (lanes > 0 ? k : 0)) * taps, taps, lanes,
                        taps);
     }
@@ -401,7 +397,7 @@ static void FN(pixels_pack_phases_block)(void *ctx, fnn_size begin, fnn_size end
     fnn_size *to = fnn_scratch_alloc(2 * RS * sizeof *to), *step = to + RS;
     FN(pixels_order)(to, step, g);
     for (fnn_size item = begin; item < end; item++) {
-        const fnn_size h = item / halves, c = item % halves * VL, lanes = fnn_max(0, fnn_min(VL, Cg - c));
+        const fnn_size h = item / halves, c = item % halves * VL, lanes = fnn_clamp(Cg - c, 0, VL);
         REAL *packed = args->packed + item * Kg * RS * VL;
         for (fnn_size k = 0; k < Kg; k++) {
             FN(interleave)(taps, args->w + ((h * Kg + k) * Cg + (lanes > 0 ? c : 0)) * RS, RS, lanes, RS);
@@ -429,7 +425,7 @@ static void FN(pixels_layout)(FN(pixels_args) *args)
         args->chunk_step = g->H * g->W;
         args->image_step = g->C * args->chunk_step;
     } else {
-        args->chunk_step = args->lanes > 1 ? rows * args->cut.pitch * VL : pixels_plane(rows * args->cut.pitch);
+        args->chunk_step = args->lanes > 1 ? rows * args->cut.pitch * VL : fnn_odd_lines(rows * args->cut.pitch);
         args->image_step = fnn_ceil_div(g->C / g->G, args->lanes) * args->chunk_step;
     }
 }
@@ -446,7 +442,7 @@ static void FN(pixels_run)(FN(pixels_args) *args, const REAL *w)
     args->offset = offset;
     args->phase_begin = phase_begin;
     args->packed = pack.packed;
-    fnn_parallel_for(halves, fnn_max(1, PIXELS_PACK / taps),
+    fnn_parallel_for(halves, fnn_grain(PIXELS_PACK, taps),
                      args->of ? FN(pixels_pack_phases_block) : FN(pixels_pack_block), &pack);
     const fnn_size items = fnn_ceil_div(g->N, args->cut.images) * g->G * args->cut.bands;
     const fnn_work work = (fnn_work)args->cut.images * args->cut.rows * g->Q * taps * (g->K / g->G);

@@ -101,6 +101,8 @@ FNN_INLINE void FN(dw_tile)(const fnn_size nv, const fnn_size rows, const fnn_si
 }
 
 typedef void FN(dw_tile_fn)(const FN(dw_sums) *sums);
+/* One function for each number of vectors, of rows and of taps; names are pasted: dw_tile_12_3 has
+ * 1 vector, 2 rows and 3 taps. */
 #define DW_TILE(nv, rows, mr) \
     static void FN(dw_tile_##nv##rows##_##mr)(const FN(dw_sums) *sums) { FN(dw_tile)(nv, rows, mr, *sums); }
 #define DW_NAME(nv, rows, mr) [nv - 1][rows - 1][mr - 1] = FN(dw_tile_##nv##rows##_##mr),

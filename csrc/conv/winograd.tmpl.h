@@ -33,7 +33,7 @@
  *            each makes a V of its own.
  * Errors     A pixel or weight far larger than the others would drown the outputs that do not see
  *            it. That is noticed, and the tiles concerned are summed directly:
- *            winograd_error.tmpl.h.
+ *            winograd_error.tmpl.h, winograd_error_dw.tmpl.h.
  * Infinity   A pixel that is not finite would reach all outputs of its tile. Outputs that are not
  *            finite are noticed, and the images they are in are convolved again by columns. That
  *            serves overflow of the transforms too.
@@ -49,21 +49,22 @@
 #undef WINO_MR
 #undef WINO_LIST
 #undef WINO_HALF_LIST
-#if VSUMS == 16 && !REAL_IS_F64
-#  define WINO_MR 8      /* arm64 */
+/* Tiles in a panel: with 32 registers 28 sums and two vectors of filters. Of double never more than
+ * 6, to build quickly. */
+#define WINO_MR (REAL_IS_F64 ? 6 : TILE_ROWS)
+#if WINO_MR == 8
 #  define WINO_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6) do(7) do(8)
 #  define WINO_HALF_LIST(do) do(1) do(2) do(3) do(4)
-#elif VSUMS == 28 && !REAL_IS_F64
-#  define WINO_MR 14     /* tiles in a panel: 28 sums and two vectors of filters, of 32 registers */
+#elif WINO_MR == 14
 #  define WINO_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6) do(7) do(8) do(9) do(10) do(11) do(12) do(13) do(14)
 #  define WINO_HALF_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6) do(7)
 #else
-#  define WINO_MR 6
 #  define WINO_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6)
 #  define WINO_HALF_LIST(do) do(1) do(2) do(3)
 #endif
 #define WINO_NR (2 * VL) /* filters in a panel */
-#define WINO_PAD VL      /* elements between the 46 matrices, against cache aliasing */
+#define WINO_PAD VL      /* elements between the 46 matrices, against cache aliasing; chosen: a
+                            vector, so that what follows stays aligned */
 
 typedef struct {
     REAL *y;
@@ -100,6 +101,7 @@ typedef struct {
 
 #include "conv/winograd_points.tmpl.h"
 #include "conv/winograd_error.tmpl.h"
+#include "conv/winograd_error_dw.tmpl.h"
 
 /* ---- V: the pixels --------------------------------------------------------------------------- */
 
@@ -250,7 +252,7 @@ static void FN(wino_u_panel)(const FN(wino_args) *args, REAL *u, fnn_size kb, fn
     REAL *taps = fnn_scratch_alloc(channels * 9 * VL * sizeof(REAL));
     /* VL filters at a time: their 9 weights for each channel, interleaved */
     for (fnn_size l = 0; l < WINO_NR; l += VL) {
-        const fnn_size lanes = fnn_max(0, fnn_min(VL, K - k0 - l)), k = lanes > 0 ? k0 + l : 0;
+        const fnn_size lanes = fnn_clamp(K - k0 - l, 0, VL), k = lanes > 0 ? k0 + l : 0;
         if (!args->flipped)
             FN(interleave)(taps, w + (k * C + c0) * 9, C * 9, lanes, channels * 9);
         for (fnn_size c = 0; args->flipped && c < channels; c++)
@@ -306,9 +308,9 @@ static void FN(wino_u_block)(void *ctx, fnn_size begin, fnn_size end)
 
 /* m[tile][filter] (+)= sum over channels c of v[c / VL][tile][c % VL] * u[c][filter], for mr tiles
  * (a constant) and NR filters. A register tile as in gemm_tile.tmpl.h: mr x 2 vectors of sums. The
- * tiles of conv2d_pixels, conv2d_few, conv2d_taps and winograd_dw are the same idea with other
- * operands: sums stay in registers while one operand is broadcast, number by number, and the other
- * is loaded in vectors. */
+ * tiles of winograd_dw, conv2d_pixels, conv2d_few, conv2d_taps, conv2d_direct, conv2d_depthwise,
+ * attention_tile and recurrent are the same idea with other operands: sums stay in registers while
+ * one operand is broadcast, number by number, and the other is loaded in vectors. */
 FNN_INLINE void FN(wino_product)(const fnn_size mr, REAL *m, const REAL *v, const REAL *u, fnn_size channels, int add)
 {
     vec acc[WINO_MR][2];
@@ -338,6 +340,7 @@ FNN_INLINE void FN(wino_product)(const fnn_size mr, REAL *m, const REAL *v, cons
 }
 
 typedef void FN(wino_product_fn)(REAL *m, const REAL *v, const REAL *u, fnn_size channels, int add);
+/* One function for each number of tiles; names are pasted: wino_product_14 has 14. */
 #define WINO_PRODUCT(mr) \
     static void FN(wino_product_##mr)(REAL *m, const REAL *v, const REAL *u, fnn_size channels, int add) \
     { FN(wino_product)(mr, m, v, u, channels, add); }
@@ -516,7 +519,7 @@ static void FN(wino_forward)(FN(wino_args) *args)
     args->u = NULL;
     if (args->cut.bands > 1 && u_bytes <= WINO_U_BYTES && FN(wino_v_bytes)(g, args->cut) <= WINO_V_BYTES) {
         args->u = fnn_scratch_alloc(u_bytes);
-        fnn_parallel_for(panels * blocks, fnn_max(1, WINO_BLOCK_FILTERS / (fnn_min(g->C, WINO_CHANNELS) * WINO_NR)),
+        fnn_parallel_for(panels * blocks, fnn_grain(WINO_BLOCK_FILTERS, fnn_min(g->C, WINO_CHANNELS) * WINO_NR),
                          FN(wino_u_block), args);
     } else {
         args->cut = wino_cut_tiles(g, 0, threads);
@@ -532,19 +535,19 @@ static void FN(wino_forward)(FN(wino_args) *args)
         fnn_scratch_free(args->u);
 }
 
-/* flipped: room for the flipped filters where w are those of the convolution whose dx this is; else
- * NULL. They are written there only if some sums are to be direct. */
-static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *bias, int relu,
+/* flip: w are the filters of the convolution whose dx this is. Then there is room for the flipped
+ * ones in `flipped`, where they are written only if some sums are to be direct. */
+static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *bias, int relu, int flip,
                                       REAL *flipped, const fnn_window *g)
 {
     /* notes in one image: of what is not finite, and of tiles */
     const fnn_size panels = fnn_ceil_div(g->K, WINO_NR), bad = fnn_ceil_div(g->P, WINO_OUT) * panels;
     const fnn_size tiles = fnn_ceil_div(g->P, WINO_OUT) * fnn_ceil_div(g->Q, WINO_OUT);
     const fnn_size CHW = g->C * g->H * g->W, KPQ = g->K * g->P * g->Q;
-    const fnn_size most = fnn_min(g->N, fnn_max(1, WINO_NOTES / (bad + tiles * (fnn_size)sizeof(wino_note))));
+    const fnn_size most = fnn_min(g->N, fnn_grain(WINO_NOTES, bad + tiles * (fnn_size)sizeof(wino_note)));
     wino_note *notes = fnn_scratch_alloc(most * tiles * sizeof(wino_note));
     char *lopsided = fnn_scratch_alloc(g->K);
-    FN(wino_args) args = { .flipped = flipped != NULL, .bias = bias, .least = relu ? 0 : -(REAL)INFINITY,
+    FN(wino_args) args = { .flipped = flip, .bias = bias, .least = relu ? 0 : -(REAL)INFINITY,
                            .pitch = fnn_round_up(g->C, VL), .notes = notes,
                            .bad = fnn_scratch_alloc(most * bad) };
     const fnn_size blocks = fnn_ceil_div(g->C, WINO_CHANNELS);
@@ -558,17 +561,17 @@ static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, con
         args.y = y + n0 * KPQ, args.x = x + n0 * CHW, args.w = w, args.g = &some;
         FN(wino_forward)(&args);
         const fnn_size count = FN(wino_find_lopsided)(&args, lopsided), finite = !memchr(args.bad, 1, some.N * bad);
-        const int columns = 4 * count > g->K;       /* so many that all goes by columns */
+        const int columns = WINO_LOPSIDED_FEW * count > g->K;
         int direct = 0;
         if (!columns) {
             FN(wino_drown_args) drown = { &args, FN(wino_share_filters)(&args, lopsided) };
-            fnn_parallel_for(some.N * tiles, 1024, FN(wino_drown_block), &drown);
+            fnn_parallel_for(some.N * tiles, WINO_BLOCK_NOTES, FN(wino_drown_block), &drown);
         }
         for (fnn_size tile = 0; tile < some.N * tiles && !direct; tile++)
             direct = notes[tile].direct || notes[tile].empty;
-        if (flipped && (direct || count > 0 || !finite))
+        if (flip && (direct || count > 0 || !finite))
             FN(conv_flip)(flipped, w, g);
-        args.w = flipped ? flipped : w;
+        args.w = flip ? flipped : w;
         if (direct)
             fnn_parallel_for(some.N, 1, FN(wino_direct_block), &args);
         for (fnn_size n = 0; n < some.N && (count > 0 || !finite); n++) {

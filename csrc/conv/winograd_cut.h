@@ -7,11 +7,12 @@
  * Words      tile   4 x 4 outputs, and the 6 x 6 pixels that they see
  *            U V M  the transformed filters, the transformed pixels, the sums of their products
  *            band   some rows of tiles, of all images one after the other, worked on at a time
- *            panel  two vectors of filters, NR = 2 VL: 32 floats with AVX-512
+ *            panel  two vectors of filters, NR = 2 VL: WINO_PANEL floats with AVX-512
  *            kinds  of points: 0, 1, -1 are the first, infinity the second, i the third
  *            set    of a product: all the tiles that have its points; see wino_cut
- * Constants  "bound", "chosen": as in conv2d_choose.h. "timed": the best of several that were timed
- *            on layers of ResNet and VGG; these times were not kept.
+ * Constants  "bound", "chosen": as in conv2d_choose.h. "timed": the cases are in
+ *            docs/kernels/winograd.md, "What was timed". Where bytes are named, they are of floats
+ *            with AVX-512.
  */
 #ifndef FASTNN_WINOGRAD_CUT_H
 #define FASTNN_WINOGRAD_CUT_H
@@ -26,6 +27,10 @@ enum {
     WINO_PRODUCTS = 46,                         /* of a tile, where direct convolution has 9 * 16 =
                                                    144 */
     WINO_KINDS = 3, WINO_SETS = 4,              /* kinds of points, sets of tiles */
+    WINO_PANEL = 32,                            /* filters in the widest panel, that of floats with
+                                                   AVX-512; bound: 2 vectors of 16. What is decided
+                                                   counts so many, whatever the level and type, so
+                                                   that sizes alone decide */
     WINO_PIXELS = 0, WINO_FILTERS, WINO_OUTPUTS /* what is transformed: x; w or dw; y or dy */
 };
 
@@ -80,58 +85,6 @@ static inline fnn_size wino_tiles(const wino_cut *cut, int set, fnn_size row, fn
     return (row_end - row - (set & 2 ? last : 0)) * (cut->across - (set & 1));
 }
 
-/* ---- what it must notice: winograd_error.tmpl.h ---------------------------------------------- */
-
-/* Of a tile: the outputs, as bits p * 4 + q, whose windows are all zeros; whether all its outputs
- * are to be summed directly; how much it weighs beside its faintest window, and beside its faintest
- * pixel: at most so much. */
-typedef struct { uint16_t empty, direct; float window, pixel; } wino_note;
-
-/* Of filters that are not lopsided: the least share of its weights that one has in a tap, and in
- * the taps that an output at a padded edge sees. */
-typedef struct { float tap, view; } wino_shares;
-
-/* What a tally of a channel counts, for dw: sums over all images of the absolute values that all
- * taps see, and of those at the edge that some do not; and the largest of both. */
-enum { WINO_INNER, WINO_OUTER, WINO_LARGEST, WINO_TALLIES };
-
-enum {
-    WINO_FAINT = 64,        /* how much a tile may weigh beside a window; chosen: 16 times what an
-                               even tile weighs, so that few are looked at. The error that this lets
-                               through is measured: docs/kernels/winograd.md */
-    WINO_LOPSIDED = 4096,   /* the same of squares, for weights; bound: WINO_FAINT squared */
-    WINO_DROWN = 1024,      /* how much all products of a tile's pixels and a filter's weights may
-                               weigh beside those of an output, where even ones weigh 36; chosen:
-                               normal numbers in six channels reach 700. The error that this lets
-                               through is measured, too */
-    WINO_DROWN_DW = 256,    /* the same beside those of a tap of dw, over all tiles; chosen, and
-                               measured */
-    WINO_LOPSIDED_FEW = 4,  /* where more than a quarter of the channels, or of the filters, are
-                               lopsided, all of dw is summed directly; chosen */
-    WINO_DROWNED = 16384,   /* how far a tap of dw may be below what its channel and filter have
-                               added up; chosen: of normal numbers one tap in 600 is */
-    WINO_DROWNED_FEW = 32,  /* where more than one tap in so many is, all of dw is summed directly;
-                               chosen: a tap alone costs some ten times its share of them all */
-    WINO_OUTWEIGHS = 16,    /* how much an element of a channel of x, or of dy, may weigh beside all
-                               others, where ReLU'd normal numbers of 64 pixels weigh 1/9; chosen,
-                               and measured: 64 lets 62 times the allowance through */
-    WINO_SAMPLE = 3,        /* channels of x, and of dy, from which dw judges all; chosen: some 1 %
-                               of the instructions */
-    WINO_JOINTS = 64,       /* parts of the tiles that are judged, each with its sums; chosen */
-    WINO_VIEWS = 25,        /* views of a filter; bound: at most 5 kinds of rows see 1 to 3 of the
-                               taps down, and so for columns */
-    WINO_SLICES = 32,       /* partial sums over channels at most; bound: in the worst case a fifth
-                               of V */
-    WINO_DIRECT = 1 << 18,  /* elements of columns of directly summed tiles; chosen: 1 MiB of
-                               floats, an L2 cache */
-    WINO_DIRECT_FILTERS = 1 << 12, /* filters at a time; bound: 2 MiB of sums in double precision */
-    WINO_DIRECT_OUTPUTS = 2048, /* outputs at a time, for dw; chosen: 72 KiB of floats in columns */
-    WINO_BLOCK_TILES = 200,     /* tiles that a block of threads' work transforms at least; chosen:
-                                   some 10 us, many times what handing it over costs */
-    WINO_BLOCK_PRODUCTS = 16,   /* tiles for which it multiplies at least; chosen likewise */
-    WINO_BLOCK_FILTERS = 2048   /* filters times channels that it transforms; chosen likewise */
-};
-
 /* ---- whether it serves and pays -------------------------------------------------------------- */
 enum {
     WINO_DOWN = 1 << 16,    /* outputs down an image; bound: of scratch memory */
@@ -169,26 +122,38 @@ static inline int wino_pays(const fnn_window *g, wino_cut cut, fnn_size filter_t
     const double i_across = (double)cut.across - cut.lacks_across[2];
     const double products = g->N * (real_down * real_across + 3 * (real_down * i_across + real_across * i_down)
                                     + 6 * i_down * i_across);
-    const double tiles = (double)g->N * cut.down * cut.across, pairs = (double)g->C * fnn_round_up(g->K, 32);
+    const double tiles = (double)g->N * cut.down * cut.across, pairs = (double)g->C * fnn_round_up(g->K, WINO_PANEL);
     const double direct = 9.0 * g->N * g->P * g->Q * g->K * g->C;
     const double transforms = WINO_FILTER_WORK * filter_transforms * pairs + WINO_TILE_WORK * tiles * (g->C + g->K);
     return products * pairs + transforms < WINO_PART * direct;
 }
 
+/* ---- blocks of threads' work ----------------------------------------------------------------- */
+enum {
+    WINO_BLOCK_TILES = 200,     /* tiles that a block of threads' work transforms at least; chosen:
+                                   some 10 us, many times what handing it over costs */
+    WINO_BLOCK_PRODUCTS = 16,   /* tiles for which it multiplies at least; chosen likewise */
+    WINO_BLOCK_FILTERS = 2048   /* filters times channels that it transforms; chosen likewise */
+};
+
 /* ---- y: bands -------------------------------------------------------------------------------- */
 enum {
     WINO_CHANNELS = 128,    /* channels in a block of a sum; chosen: a panel's U is 736 KiB of
                                floats, in an L2 cache */
-    WINO_BANDS = 8,         /* bands from which each thread has bands of its own, if they are 4 for
-                               each, */
+    WINO_BANDS = 8,         /* bands from which each thread has bands of its own, */
+    WINO_BANDS_EACH = 4,    /* if there are so many for each; chosen, both: then no thread is idle
+                               for more than a fifth of the time */
     WINO_TILES_OWN = 24,    /* or tiles, if each can have as many as any other: twice that, if it
-                               transforms the filters; timed */
-    WINO_V = 3072,          /* tiles times channels in a band for each MiB of L2 cache: V takes half
-                               of it; timed */
+                               transforms the filters; chosen: as WINO_TILES_FEW */
+    WINO_V = 3072,          /* tiles times channels in a band for each MiB of L2 cache; chosen: V
+                               takes half of it */
     WINO_TILES_FEW = 24,    /* tiles in a band, the least; chosen: half of the most, whatever the
                                caches are */
-    WINO_TILES = 48,        /* and the most, where the filters are transformed once; timed */
-    WINO_TILES_MOST = 128,  /* the most, where they are transformed for each band; timed */
+    WINO_TILES = 48,        /* and the most, where the filters are transformed once; chosen: M of a
+                               panel takes 276 KiB, a quarter of an L2 cache */
+    WINO_TILES_MOST = 128,  /* the most, where they are transformed for each band; chosen: a
+                               filter's transform then is a twentieth of its products, and M takes
+                               736 KiB */
     WINO_NOTES = 1 << 20    /* bytes of notes where a result is not finite: more images go part by
                                part; bound: of scratch memory */
 };
@@ -203,13 +168,13 @@ static inline wino_cut wino_cut_tiles(const fnn_window *g, int filters_once, fnn
 {
     wino_cut cut = wino_cut_image(g);
     const fnn_size most = filters_once
-        ? fnn_max(WINO_TILES_FEW, fnn_min(WINO_TILES, (fnn_l2_bytes() >> 10) * WINO_V / 1024 / g->C))
+        ? fnn_clamp((fnn_l2_bytes() >> 10) * WINO_V / 1024 / g->C, WINO_TILES_FEW, WINO_TILES)
         : fnn_min(WINO_TILES_MOST, WINO_V_MOST / g->C);
     const fnn_size all = g->N * cut.down, rows = fnn_max(1, most / cut.across);
     const fnn_size parts = threads > 1 ? threads * fnn_parts_per_thread() : 1, each = fnn_ceil_div(all, parts);
     cut.rows = fnn_even_piece(all, rows);
     cut.bands = fnn_ceil_div(all, cut.rows);
-    cut.own = cut.bands >= WINO_BANDS && cut.bands >= 4 * threads;
+    cut.own = cut.bands >= WINO_BANDS && cut.bands >= WINO_BANDS_EACH * threads;
     if (!cut.own && threads > 1 && each * cut.across >= (filters_once ? 1 : 2) * WINO_TILES_OWN) {
         cut.rows = fnn_ceil_div(all, parts * fnn_ceil_div(each, rows));
         cut.bands = fnn_ceil_div(all, cut.rows);
@@ -230,9 +195,12 @@ enum {
     WINO_DW_CHANNELS = 32,  /* channels in a block; twice as many if these or the tiles are few;
                                timed */
     WINO_DW_PANELS = 2,     /* panels of filters in a block, at most; timed */
-    WINO_DW_TILES = 64,     /* tiles in a band where all threads share it, */
-    WINO_DW_TILES_OWN = 40, /* and where each has its own. The sums' order depends on them, so they
-                               are the same with every cache; timed */
+    WINO_DU = 2,            /* of the L2 cache, what dU of a block's panels may take: 2 parts, */
+    WINO_DU_OF = 5,         /* of 5; chosen: V and dM of the block pass by in the rest */
+    WINO_DW_TILES = 64,     /* tiles in a band where all threads share it; chosen: V and dM of a
+                               block of 32 channels and a panel take 736 KiB */
+    WINO_DW_TILES_OWN = 40, /* and where each has its own; chosen: 460 KiB. The sums' order depends
+                               on both, so they are the same with every cache */
     WINO_DW_PARTS = 8,      /* parts of the tiles, each with a partial sum of dw, at most: */
     WINO_DW_PARTS_FEW = 4,  /* the same where dw has more elements than the next says; */
     WINO_DW_PART = 1 << 16  /* elements; bound: 8 partial sums of 256 KiB of floats are 2 MiB */
@@ -245,7 +213,7 @@ typedef struct { wino_cut tiles; fnn_size parts, bands, panels, channels; } wino
 static inline wino_dw_cut wino_cut_dw(const fnn_window *g)
 {
     wino_dw_cut cut = { .tiles = wino_cut_image(g) };
-    const fnn_size items = fnn_ceil_div(g->K, 32) * fnn_ceil_div(g->C, WINO_DW_CHANNELS);
+    const fnn_size items = fnn_ceil_div(g->K, WINO_PANEL) * fnn_ceil_div(g->C, WINO_DW_CHANNELS);
     const fnn_size rows = g->N * cut.tiles.down, across = cut.tiles.across;
     const fnn_size parts = g->K * g->C <= WINO_DW_PART / 9 ? WINO_DW_PARTS : WINO_DW_PARTS_FEW;
     const int own = items < WINO_BANDS
@@ -259,9 +227,10 @@ static inline wino_dw_cut wino_cut_dw(const fnn_window *g)
     cut.parts = fnn_ceil_div(cut.tiles.bands, cut.bands);
     cut.channels = g->C <= 2 * WINO_DW_CHANNELS || rows * across <= WINO_DW_TILES / 2 ? 2 * WINO_DW_CHANNELS
                                                                                      : WINO_DW_CHANNELS;
-    /* dU in two fifths of the L2 cache */
-    const fnn_size panels = fnn_l2_bytes() * 2 / (5 * WINO_PRODUCTS * cut.channels * 32 * (fnn_size)sizeof(float));
-    cut.panels = items >= WINO_DW_PANELS * WINO_BANDS ? fnn_max(1, fnn_min(panels, WINO_DW_PANELS)) : 1;
+    /* of a panel, bytes of dU */
+    const fnn_size panel = WINO_PRODUCTS * cut.channels * WINO_PANEL * (fnn_size)sizeof(float);
+    const fnn_size panels = fnn_l2_bytes() * WINO_DU / (WINO_DU_OF * panel);
+    cut.panels = items >= WINO_DW_PANELS * WINO_BANDS ? fnn_clamp(panels, 1, WINO_DW_PANELS) : 1;
     return cut;
 }
 

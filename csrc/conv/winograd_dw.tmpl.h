@@ -14,7 +14,7 @@
  *            cache until G^T dU G has been added to dw.
  * Errors     Channels and filters with elements that outweigh all others are noticed and summed
  *            directly; so is all of dw where large pixels and large upstream gradients drown a tap
- *            that does not multiply them with each other: winograd_error.tmpl.h. At the end each
+ *            that does not multiply them with each other: winograd_error_dw.tmpl.h. At the end each
  *            tap that is far smaller than what was added up for it is summed directly.
  * Infinity   If a sum is not finite, all of dw is computed by another method.
  * Threads    Where there are many blocks and panels, threads share them. Else they share the bands,
@@ -62,7 +62,7 @@ static void FN(wino_dm_block)(void *ctx, fnn_size begin, fnn_size end)
     REAL *pixels = fnn_scratch_alloc(fnn_min(P, (args->row_end - args->row) * WINO_OUT) * Q * VL * sizeof(REAL));
     /* vectors of filters */
     for (fnn_size group = begin; group < end; group++) {
-        const fnn_size k = group * VL, lanes = fnn_max(0, fnn_min(VL, g->K - k));
+        const fnn_size k = group * VL, lanes = fnn_clamp(g->K - k, 0, VL);
         FN(wino_walk) walk = { 0 };
         for (int set = 0; set < args->cut.sets; set++) {
             walk.next[set] = args->dm + k / WINO_NR * args->tiles[set] * WINO_NR + k % WINO_NR;
@@ -122,6 +122,7 @@ FNN_INLINE void FN(wino_dw_product)(const fnn_size mr, REAL *du, const REAL *v, 
 }
 
 typedef void FN(wino_dw_product_fn)(REAL *du, const REAL *v, fnn_size pitch, const REAL *dm, fnn_size tiles);
+/* One function for each number of channels; names are pasted: wino_dw_product_14 has 14. */
 #define WINO_DW_PRODUCT(mr) \
     static void FN(wino_dw_product_##mr)(REAL *du, const REAL *v, fnn_size pitch, const REAL *dm, fnn_size tiles) \
     { FN(wino_dw_product)(mr, du, v, pitch, dm, tiles); }
@@ -265,9 +266,9 @@ static void FN(wino_dw_parts)(void *ctx, fnn_size begin, fnn_size end)
             args.row = band * args.cut.rows;
             args.row_end = fnn_min(rows, args.row + args.cut.rows);
             FN(wino_count)(&args);
-            fnn_parallel_for(groups, fnn_max(1, WINO_BLOCK_TILES / args.tiles[0]), FN(wino_v_block), &args);
-            fnn_parallel_for(2 * panels, fnn_max(1, WINO_BLOCK_TILES / args.tiles[0]), FN(wino_dm_block), &args);
-            fnn_parallel_for(items, fnn_max(1, WINO_BLOCK_PRODUCTS / args.tiles[0]), FN(wino_dw_block), &args);
+            fnn_parallel_for(groups, fnn_grain(WINO_BLOCK_TILES, args.tiles[0]), FN(wino_v_block), &args);
+            fnn_parallel_for(2 * panels, fnn_grain(WINO_BLOCK_TILES, args.tiles[0]), FN(wino_dm_block), &args);
+            fnn_parallel_for(items, fnn_grain(WINO_BLOCK_PRODUCTS, args.tiles[0]), FN(wino_dw_block), &args);
         }
     }
     fnn_scratch_free(args.v);

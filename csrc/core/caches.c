@@ -9,6 +9,7 @@
 #  define _GNU_SOURCE                              /* _SC_LEVEL2_CACHE_SIZE */
 #endif
 #include "core/caches.h"
+#include "core/sizes.h"
 #include "core/sync.h"
 
 #include <stdio.h>
@@ -72,13 +73,12 @@ ptrdiff_t fnn_l2_bytes(void)
 {
     if (fnn_get(&l2_kib) == 0) {
         const long long bytes = reported_l2();
-        fnn_set(&l2_kib,
-                (bytes <= 0 ? L2_UNKNOWN : bytes < L2_LEAST ? L2_LEAST : bytes > L2_MOST ? L2_MOST : (int)bytes) >> 10);
+        fnn_set(&l2_kib, (bytes <= 0 ? L2_UNKNOWN : fnn_clamp(bytes, L2_LEAST, L2_MOST)) >> 10);
     }
     return (ptrdiff_t)fnn_get(&l2_kib) << 10;
 }
 
 void fnn_set_l2_bytes(ptrdiff_t bytes)
 {
-    fnn_set(&l2_kib, bytes <= 0 ? 0 : bytes < 1024 ? 1 : bytes > L2_MOST ? L2_MOST >> 10 : (int)(bytes >> 10));
+    fnn_set(&l2_kib, bytes <= 0 ? 0 : fnn_clamp(bytes, 1 << 10, L2_MOST) >> 10);
 }

@@ -41,5 +41,5 @@ void fnn_copy_rows(void *to, const void *from, int ndim, const ptrdiff_t *shape,
 {
     const copy_args args = { to, from, shape, strides, ndim - 1, bytes };
     if (bytes > 0)
-        fnn_parallel_for(rows, bytes < COPY_BLOCK ? COPY_BLOCK / bytes : 1, copy_block, (void *)&args);
+        fnn_parallel_for(rows, fnn_grain(COPY_BLOCK, bytes), copy_block, (void *)&args);
 }

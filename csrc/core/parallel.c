@@ -365,9 +365,8 @@ void fnn_parallel_for(ptrdiff_t n, ptrdiff_t grain, fnn_block_fn body, void *ctx
 {
     if (n <= 0)
         return;
-    if (grain < 1)
-        grain = 1;
-    job j = {body, ctx, n, grain, (n - 1) / grain + 1, fnn_flush_denormal()};
+    grain = fnn_clamp(grain, 1, n);
+    job j = {body, ctx, n, grain, fnn_ceil_div(n, grain), fnn_flush_denormal()};
     uint64_t fp_mode = begin_denormals(j.flush);
     if (j.blocks == 1 || fnn_num_threads() == 1 || fnn_get(&pool.busy) || fnn_swap(&pool.busy, 1)) {
         for (ptrdiff_t b = 0; b < j.blocks; b++)
@@ -410,7 +409,7 @@ static void set_threads(int n, int processors)
     if (fnn_get(&pool.threads) == 0)
         pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 #endif
-    n = (int)fnn_max(1, fnn_min(n, FNN_MAX_THREADS));
+    n = (int)fnn_clamp(n, 1, FNN_MAX_THREADS);
     fnn_set(&pool.threads, n);
     fnn_set(&pool.wanted, n - 1);
     /* watching on a shared core delays the work */

@@ -94,7 +94,7 @@ static int group_quota(const char *directory)
     }
     if (quota <= 0 || period <= 0 || quota / period >= INT_MAX)
         return INT_MAX;
-    return (int)((quota - 1) / period + 1);
+    return (int)fnn_ceil_div_work(quota, period);
 }
 
 /* The smallest quota of a group and of all groups above it, up to `root` itself. */
@@ -189,12 +189,16 @@ static int processors_are_unequal(void)
 static int processors_are_unequal(void) { return 0; }
 #endif
 
+/* Parts for each thread where processors are of two kinds: fast ones take what slow ones leave.
+ * Chosen: a slow one has a third to two thirds of a fast one's speed. */
+enum { UNEQUAL_PARTS = 3 };
+
 static fnn_atomic parts_per_thread;         /* 0: not known yet */
 
 int fnn_parts_per_thread(void)
 {
     if (fnn_get(&parts_per_thread) == 0)
-        fnn_set(&parts_per_thread, processors_are_unequal() ? 3 : 1);
+        fnn_set(&parts_per_thread, processors_are_unequal() ? UNEQUAL_PARTS : 1);
     return (int)fnn_get(&parts_per_thread);
 }
 

@@ -26,9 +26,23 @@ static inline double fnn_max_double(double a, double b) { return a > b ? a : b; 
 static inline fnn_work fnn_max_work(fnn_work a, fnn_work b) { return a > b ? a : b; }
 static inline fnn_size fnn_min_work(fnn_work a, fnn_size b) { return a < b ? (fnn_size)a : b; }
 
+/* A size or some work, but at least `least` and at most `most`. */
+static inline fnn_size fnn_clamp(fnn_work a, fnn_size least, fnn_size most)
+{
+    return a < least ? least : a > most ? most : (fnn_size)a;
+}
+
 /* n/unit rounded up, and n rounded up to a multiple of unit. n >= 0, unit >= 1. */
 static inline fnn_size fnn_ceil_div(fnn_size n, fnn_size unit) { return (n + unit - 1) / unit; }
 static inline fnn_size fnn_round_up(fnn_size n, fnn_size unit) { return (n + unit - 1) / unit * unit; }
+
+/* The same of any works: n + unit may be more than a work holds. */
+static inline fnn_work fnn_ceil_div_work(fnn_work n, fnn_work unit) { return n / unit + (n % unit > 0); }
+
+/* A pitch for rows of n elements: an odd number of cache lines, if they are floats. At a power of
+ * two the rows would fall on few sets of a cache and evict each other (cache aliasing). */
+enum { FNN_LINE = 16 };                 /* floats in a cache line of 64 bytes; bound */
+static inline fnn_size fnn_odd_lines(fnn_size n) { return (fnn_ceil_div(n, FNN_LINE) | 1) * FNN_LINE; }
 
 /* The length of a piece when n items are cut into pieces of about `aim`, all of one length but the
  * last. */
@@ -37,7 +51,8 @@ static inline fnn_size fnn_even_piece(fnn_size n, fnn_size aim)
     return n <= aim ? fnn_max(n, 1) : fnn_ceil_div(n, fnn_ceil_div(n, aim));
 }
 
-/* Items in a block of about `aim` multiply-adds, when each item takes `work`: at least one. */
+/* Items in a block of about `aim` multiply-adds, or elements, when each item has `work` of them: at
+ * least one. */
 static inline fnn_size fnn_grain(fnn_size aim, fnn_work work)
 {
     return work >= aim ? 1 : aim / fnn_max((fnn_size)work, 1);

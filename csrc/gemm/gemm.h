@@ -32,9 +32,14 @@ enum {
 };
 #define FNN_PACKED PTRDIFF_MIN
 
-/* The most elements that a packed operand takes. Its lanes are the rows of A or the columns of
- * B. */
-static inline fnn_size fnn_gemm_packed_size(fnn_size lanes, fnn_size k) { return fnn_round_up(lanes, 32) * k + 32; }
+/* The most elements that a packed operand takes. Its lanes are the rows of A or the columns of B.
+ * Bound: the widest panel has 2 vectors of 16 floats, and behind the last one there is room for as
+ * many. */
+enum { FNN_GEMM_LANES = 32 };
+static inline fnn_size fnn_gemm_packed_size(fnn_size lanes, fnn_size k)
+{
+    return fnn_round_up(lanes, FNN_GEMM_LANES) * k + FNN_GEMM_LANES;
+}
 #endif
 
 /* C = A B (+ C) (+ bias_row[i] along row i) (+ bias_col[j] along column j), then relu if wanted.

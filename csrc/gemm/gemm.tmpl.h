@@ -214,7 +214,7 @@ GEMM_APART void FN(gemm_split)(const FN(gemm_args) *g, fnn_size length)
     if (s.chunks > 0)
         s.parts = fnn_scratch_alloc((size_t)(s.chunks * g->m * g->n) * sizeof(REAL));
     fnn_parallel_for(s.chunks, 1, FN(gemm_chunk), &s);
-    fnn_parallel_for(g->m, fnn_max(1, GEMM_COPY / (g->n * (s.chunks + 1))), FN(gemm_add_chunks), &s);
+    fnn_parallel_for(g->m, fnn_grain(GEMM_COPY, g->n * (s.chunks + 1)), FN(gemm_add_chunks), &s);
     fnn_scratch_free(s.parts);
 }
 
@@ -268,7 +268,7 @@ void FN(gemm_pack_b)(REAL *to, const REAL *b, fnn_size rsb, fnn_size csb, fnn_si
 {
     const FN(gemm_args) g = { .b = b, .rsb = rsb, .csb = csb, .n = n };
     FN(gemm_packing) s = { { .g = &g, .b_panels = fnn_ceil_div(n, GEMM_NR), .b_copied = 1 }, to, k };
-    fnn_parallel_for(s.plan.b_panels, fnn_max(1, GEMM_COPY / (GEMM_NR * fnn_max(k, 1))), FN(gemm_pack_b_block), &s);
+    fnn_parallel_for(s.plan.b_panels, fnn_grain(GEMM_COPY, GEMM_NR * k), FN(gemm_pack_b_block), &s);
 }
 
 typedef struct {

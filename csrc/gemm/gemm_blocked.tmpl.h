@@ -214,7 +214,7 @@ static fnn_size FN(gemm_sum_depth)(const FN(gemm_args) *g)
  * larger pieces, a multiple of that */
 static fnn_size FN(gemm_block)(const FN(gemm_plan) *plan)
 {
-    return plan->b_copied ? fnn_max(GEMM_KC / plan->depth, 1) * plan->depth : plan->depth;
+    return plan->b_copied ? fnn_grain(GEMM_KC, plan->depth) * plan->depth : plan->depth;
 }
 
 /* One part of C: panels [i0, i1) of A times panels [j0, j1) of B. For one block of k after the
@@ -228,7 +228,7 @@ static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i0, fnn_size i1, f
     const fnn_size pitch = fnn_max(GEMM_MR, GEMM_NR) * kc + VL;
     const fnn_size bytes = (plan->keep_a ? GEMM_MR : GEMM_NR) * kc * (fnn_size)sizeof(REAL);
     const fnn_size fit = fnn_l2_bytes() / 2 / bytes;
-    const fnn_size group = gemm_even(end - begin, fnn_max(GEMM_KEEP_LEAST, fnn_min(GEMM_KEEP, fit)), 1);
+    const fnn_size group = gemm_even(end - begin, fnn_clamp(fit, GEMM_KEEP_LEAST, GEMM_KEEP), 1);
     FN(gemm_panel) kept[GEMM_KEEP];
     REAL *room = fnn_scratch_alloc((size_t)((group + 1) * pitch) * sizeof(REAL)), *passing = room + group * pitch;
     /* the panels of the kept operand, a group at a time */

@@ -25,15 +25,7 @@ enum { GEMM_NV = 2 };       /* vectors in a row of a tile; chosen: MR x 2 sums f
 
 #undef GEMM_MR
 #undef GEMM_VL
-/* The most rows in a tile. Bound: the sums, MR x GEMM_NV vectors, are as many as registers hold. */
-#if VSUMS == 16
-#  define GEMM_MR 8                                 /* arm64 */
-#elif VSUMS == 28 && !REAL_IS_F64
-#  define GEMM_MR 14
-#else
-#  define GEMM_MR 6                                 /* 16 registers; also for double with 32, to
-                                                       build quickly */
-#endif
+#define GEMM_MR TILE_ROWS
 /* VL as a constant for array sizes */
 #define GEMM_VL (VBYTES ? VBYTES / sizeof(REAL) : 1)
 #define GEMM_NR (GEMM_NV * VL)

@@ -278,7 +278,8 @@ typedef struct {
     const FN(skinny_args) *g;
     REAL *parts;                        /* [groups][rows][columns]; NULL where there is one group */
     fnn_size groups, products;          /* products in a group: those of a chunk, or all */
-    fnn_size bands;                     /* strips of up to SKINNY_BAND columns */
+    fnn_size bands;                     /* of up to SKINNY_BAND neighbouring
+                                           columns */
 } FN(skinny_grid);
 
 /* Items are bands, group by group. */
@@ -333,7 +334,7 @@ static void FN(skinny_rows)(const FN(skinny_args) *g)
     const fnn_size unit = fnn_ceil_div(g->columns, grid.bands) * fnn_min(g->k, grid.products);
     if (grid.groups > 1)
         grid.parts = fnn_scratch_alloc((size_t)(grid.groups * area) * sizeof(REAL));
-    fnn_parallel_for(grid.groups * grid.bands, fnn_max(1, GEMM_SKINNY_WORK / unit), FN(skinny_rows_block), &grid);
+    fnn_parallel_for(grid.groups * grid.bands, fnn_grain(GEMM_SKINNY_WORK, unit), FN(skinny_rows_block), &grid);
     if (grid.groups > 1) {
         fnn_parallel_for(g->columns, fnn_max(SKINNY_LINE, GEMM_SPLIT_AREA / (g->rows * grid.groups)),
                          FN(skinny_sum_block), &grid);

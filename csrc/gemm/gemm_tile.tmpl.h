@@ -141,6 +141,9 @@ typedef void FN(gemm_tile_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa,
 typedef void FN(gemm_copying_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb,
                                  REAL *copy, fnn_size k, const FN(gemm_end) *end);
 
+/* One function for each layout of A, number of vectors and of rows; names are pasted:
+ * gemm_tile_c2_14 reads A as c and has 2 vectors and 14 rows, gemm_tile_p_14 is p, which has always
+ * 2. */
 #define GEMM_TILE(name, mr, nv, by_rows)                                                                            \
     static void FN(gemm_tile_##name##_##mr)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b,       \
                                             fnn_size rsb, const REAL *next, fnn_size next_step, fnn_size k,         \

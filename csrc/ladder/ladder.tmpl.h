@@ -198,7 +198,7 @@ void FN(ladder_conv2d)(REAL *y, const REAL *x, const REAL *w, REAL *cols, const 
     if (step == LADDER_SEVEN_LOOPS)
         FN(conv_seven_loops)(y, x, w, g);
     else if (step == LADDER_STRIPS)
-        FN(conv_by_columns)(y, x, w, cols, g, fnn_max(1, LADDER_STRIP / fnn_max(1, g->C * g->R * g->S * g->Q)), 0);
+        FN(conv_by_columns)(y, x, w, cols, g, fnn_grain(LADDER_STRIP, g->C * g->R * g->S * g->Q), 0);
     else
         FN(conv_by_columns)(y, x, w, cols, g, fnn_max(1, g->P), step == LADDER_COLUMNS_PLAIN);
 }

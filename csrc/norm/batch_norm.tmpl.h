@@ -103,7 +103,7 @@ static void FN(norm_column_moments)(const fnn_batch_norm_args *args, fnn_size c,
 static void FN(norm_side_moments)(const fnn_batch_norm_args *args, fnn_size c, fnn_size width)
 {
     const FN(norm_running) zero = { v_set(0), v_set(0), v_set(0), v_set(0), 0 };
-    const fnn_size S = args->S, images = fnn_max(1, NORM_CHUNK / (width * S));
+    const fnn_size S = args->S, images = fnn_grain(NORM_CHUNK, width * S);
     fnn_moments all[NORM_SIDE] = { { 0, 0, 0, 0 } };
     /* the images, `images` at a time, which makes a chunk of all channels */
     for (fnn_size n0 = 0; n0 < args->N; n0 += images) {
@@ -211,7 +211,7 @@ static void FN(batch_norm_forward_block)(void *ctx, fnn_size begin, fnn_size end
 /* Channels in a block; those that are done side by side stay together. */
 static fnn_size FN(batch_norm_grain)(fnn_size N, fnn_size S)
 {
-    return fnn_ceil_div(fnn_norm_items(N * S), fnn_batch_norm_side(S)) * fnn_batch_norm_side(S);
+    return fnn_ceil_div(fnn_grain(FNN_NORM_BLOCK, N * S), fnn_batch_norm_side(S)) * fnn_batch_norm_side(S);
 }
 
 void FN(batch_norm_forward)(REAL *y, REAL *batch_mean, REAL *batch_var, REAL *mean, REAL *rstd, const REAL *x,
@@ -263,7 +263,7 @@ FNN_INLINE void FN(norm_side_products)(const int relu, const fnn_batch_norm_args
                                        const REAL *centre, const FN(norm_gate) *gate, double *sum, double *product)
 {
     const FN(norm_running) zero = { v_set(0), v_set(0), v_set(0), v_set(0), 0 };
-    const fnn_size S = args->S, images = fnn_max(1, NORM_CHUNK / fnn_max(1, width * S));
+    const fnn_size S = args->S, images = fnn_grain(NORM_CHUNK, width * S);
     /* the images, `images` at a time; of a channel, NORM_CHUNK pixels at a time */
     for (fnn_size n0 = 0; n0 < args->N; n0 += images)
         for (fnn_size i = 0; i < S; i += NORM_CHUNK) {

@@ -17,15 +17,21 @@
  */
 #ifndef FNN_NORM_H_ONCE
 #define FNN_NORM_H_ONCE
-enum { FNN_NORM_BLOCK = 16384 };            /* elements that are worth a block of a parallel loop;
-                                               chosen: as MAP_GRAIN */
+enum {
+    FNN_NORM_BLOCK = 16384,         /* elements that are worth a block of a parallel loop; chosen:
+                                       as MAP_GRAIN */
+    FNN_LAYER_NORM_ROWS = 8,        /* rows in a block of layer norm's backward, at least: for each
+                                       block 2n sums are kept and added up at the end; chosen: so
+                                       that is a quarter of its work at most */
+    FNN_LAYER_NORM_BLOCKS = 64      /* and its blocks, at most; bound: the workspace is 128n
+                                       elements */
+};
 
-/* Rows in a block of layer norm's backward, which keeps sums of 2n elements: at least 8, and so
- * many that there are at most 64 blocks. */
+/* Rows in a block of layer norm's backward */
 static inline fnn_size fnn_layer_norm_grain(fnn_size rows, fnn_size n)
 {
-    const fnn_size worth = fnn_max(8, FNN_NORM_BLOCK / fnn_max(1, n) + 1);
-    return fnn_max(worth, fnn_ceil_div(rows, 64));
+    const fnn_size worth = fnn_max(FNN_LAYER_NORM_ROWS, fnn_grain(FNN_NORM_BLOCK, n) + 1);
+    return fnn_max(worth, fnn_ceil_div(rows, FNN_LAYER_NORM_BLOCKS));
 }
 
 /* Elements of workspace for the backward of layer norm and of group norm */

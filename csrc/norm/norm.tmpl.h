@@ -72,7 +72,7 @@ void FN(layer_norm_forward)(REAL *y, REAL *mean, REAL *rstd, const REAL *x, cons
     fnn_norm_args args = { .y = y, .mean = mean, .rstd = rstd, .x = x, .weight = weight, .bias = bias, .n = n,
                            .eps = eps };
     if (n > 0)
-        fnn_parallel_for(rows, fnn_norm_items(n), FN(layer_norm_forward_block), &args);
+        fnn_parallel_for(rows, fnn_grain(FNN_NORM_BLOCK, n), FN(layer_norm_forward_block), &args);
 }
 
 /* The same sums and gradients as below, of one row. */
@@ -175,7 +175,7 @@ static void FN(norm_total)(REAL *out, const REAL *parts, fnn_size blocks, fnn_si
 {
     FN(norm_total_args) args = { out, parts, blocks, 2 * n };
     if (out)
-        fnn_parallel_for(n, fnn_norm_items(blocks), FN(norm_total_block), &args);
+        fnn_parallel_for(n, fnn_grain(FNN_NORM_BLOCK, blocks), FN(norm_total_block), &args);
 }
 
 void FN(layer_norm_backward)(REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *x,
@@ -228,7 +228,7 @@ void FN(group_norm_forward)(REAL *y, REAL *mean, REAL *rstd, const REAL *x, cons
     fnn_norm_args args = { .y = y, .mean = mean, .rstd = rstd, .x = x, .weight = weight, .bias = bias,
                            .C = C, .S = S, .G = G, .eps = eps };
     if (C * S > 0)
-        fnn_parallel_for(N * G, fnn_norm_items(C / G * S), FN(group_norm_forward_block), &args);
+        fnn_parallel_for(N * G, fnn_grain(FNN_NORM_BLOCK, C / G * S), FN(group_norm_forward_block), &args);
 }
 
 /* The same sums and gradients as below, of one group. */
@@ -294,7 +294,7 @@ void FN(group_norm_backward)(REAL *dx, REAL *dweight, REAL *dbias, const REAL *d
 {
     fnn_norm_args args = { .dx = dx, .work = work, .mean = (void *)mean, .rstd = (void *)rstd, .x = x, .dy = dy,
                            .weight = weight, .C = C, .S = S, .G = G };
-    fnn_parallel_for(N * G, fnn_norm_items(C / G * S), FN(group_norm_backward_block), &args);
+    fnn_parallel_for(N * G, fnn_grain(FNN_NORM_BLOCK, C / G * S), FN(group_norm_backward_block), &args);
     FN(norm_total)(dweight, work, N, C);
     FN(norm_total)(dbias, work + C, N, C);
 }

@@ -24,6 +24,8 @@
 #define FNN_NORM_SUMS_ONCE
 #include <float.h>
 
+#include "core/power.h"
+
 enum {
     NORM_CHUNK = 4096                   /* elements summed before double takes over; chosen: 16 KiB
                                            of float, read twice from an L1 cache */
@@ -56,11 +58,6 @@ static double fnn_moments_var(const fnn_moments *moments)
     return moments->count > 0 ? moments->m2 / moments->count : 0;
 }
 
-/* Items of `size` elements that are worth a block. */
-static fnn_size fnn_norm_items(fnn_size size)
-{
-    return size < FNN_NORM_BLOCK ? FNN_NORM_BLOCK / fnn_max(size, 1) : 1;
-}
 #endif
 
 /* ---- sums over contiguous elements ----------------------------------------------------------- */
@@ -177,7 +174,7 @@ static fnn_moments FN(norm_moments)(const REAL *x, fnn_size planes, fnn_size str
 {
     const FN(norm_running) zero = { v_set(0), v_set(0), v_set(0), v_set(0), 0 };
     fnn_moments all = { 0, 0, 0, 0 };
-    fnn_size together = len < NORM_CHUNK ? NORM_CHUNK / fnn_max(len, 1) : 1;
+    fnn_size together = fnn_grain(NORM_CHUNK, len);
     /* the planes: short ones several at a time, */
     for (fnn_size p0 = 0; p0 < planes; p0 += together) {
         fnn_size p1 = fnn_min(p0 + together, planes);
@@ -234,11 +231,7 @@ static double FN(norm_moments_with_care)(fnn_moments *moments, fnn_norm_care *ca
         *care = (fnn_norm_care){ 1, centred ? NAN : 0, rstd };
         return rstd;
     }
-    int exponent = 0;
-    if (largest > 0)
-        frexp(largest, &exponent);
-    exponent = (int)fnn_max(-1000, fnn_min(exponent, 1000));    /* 2^-exponent is a normal number */
-    care->unit = ldexp(1, -exponent);
+    care->unit = fnn_power_for(largest, FNN_POWER_MOST);
     /* first the mean, then the deviations; in parts, so that few roundings meet in one number */
     for (int pass = centred ? 0 : 1; pass < 2; pass++) {
         for (fnn_size p = 0; p < planes; p++)

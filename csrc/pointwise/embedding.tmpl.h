@@ -24,11 +24,6 @@ typedef struct {
 } fnn_embedding_args;
 #endif
 
-static fnn_size FN(embedding_rows)(fnn_size D)
-{
-    return D < EMBEDDING_GRAIN ? EMBEDDING_GRAIN / (D ? D : 1) : 1;
-}
-
 static void FN(embedding_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_embedding_args *args = ctx;
@@ -43,7 +38,7 @@ void FN(embedding_forward)(REAL *y, const int64_t *index, const REAL *w, fnn_siz
 {
     fnn_embedding_args args = { y, w, index, NULL, NULL, D, -1 };
     if (D > 0)
-        fnn_parallel_for(n, FN(embedding_rows)(D), FN(embedding_forward_block), &args);
+        fnn_parallel_for(n, fnn_grain(EMBEDDING_GRAIN, D), FN(embedding_forward_block), &args);
 }
 
 static void FN(embedding_backward_block)(void *ctx, fnn_size begin, fnn_size end)
@@ -84,5 +79,5 @@ void FN(embedding_backward)(REAL *dw, const REAL *dy, const int64_t *index, fnn_
         place[--start[index[i]]] = i;
     fnn_embedding_args args = { dw, dy, index, start, place, D, padding };
     const fnn_size work = D * (n / V + 1);          /* elements added into an average row */
-    fnn_parallel_for(V, FN(embedding_rows)(work), FN(embedding_backward_block), &args);
+    fnn_parallel_for(V, fnn_grain(EMBEDDING_GRAIN, work), FN(embedding_backward_block), &args);
 }

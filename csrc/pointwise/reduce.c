@@ -1,6 +1,7 @@
 /* reduce.c -- sums, extremes and the like along axes. Mathematics and methods: reduce.tmpl.h. */
 #define KERNELS "pointwise/reduce.h"
 #include "fastnn.h"
+#include "core/power.h"
 
 #include <float.h>
 #include <math.h>
@@ -19,8 +20,15 @@ enum {
                                    or 8 of AVX2, that do not wait for each other */
     REDUCE_PARTS = 256,         /* pieces that one sum is cut into, at most; chosen: work for many
                                    threads, and few partial sums to add */
-    REDUCE_SCRATCH = 16 * 64 * REDUCE_COLUMNS   /* partial sums held at a time, at most; bound: 4
-                                                   MiB of double, for 16 pieces of the widest x */
+    REDUCE_TASKS = 64,          /* outputs, or blocks of columns, from which no sum is cut into
+                                   pieces; chosen: enough for the threads of most machines */
+    REDUCE_PIECES = 2,          /* blocks of REDUCE_BLOCK elements up to which none is; chosen:
+                                   below, the partial sums cost more than a second thread saves */
+    REDUCE_SCRATCH = 16 * REDUCE_TASKS * REDUCE_COLUMNS,    /* partial sums held at a time, at most;
+                                                               bound: 4 MiB of double, for 16 pieces
+                                                               of the widest x */
+    PROD_POWER = 4000           /* an exponent beyond which 2^e times a fraction is 0 or infinite;
+                                   bound: that is so from 2100 on, and ldexp takes an int */
 };
 
 /* Partial results b into a, element by element. */
@@ -80,6 +88,13 @@ typedef struct {
     fnn_size outer, axis, inner;
     double number;                                  /* divisor, sign, or whether to go backwards */
 } fnn_axis_args;
+
+/* Tasks that are worth a block of a parallel loop, where a task is a block of columns, of which an
+ * outer slice has `blocks`. */
+static fnn_size reduce_grain(fnn_size axis, fnn_size inner, fnn_size blocks)
+{
+    return fnn_grain(REDUCE_BLOCK, axis * (inner / fnn_max(1, blocks)));
+}
 
 #define TEMPLATE "pointwise/reduce.tmpl.h"
 #include "core/levels.h"

@@ -18,6 +18,9 @@
  */
 
 /* ---- loops: one macro per operation ---------------------------------------------------------- */
+/* LOOPS_OF_SUM and EXTREME_OF make two functions each, of a run and of columns: LOOPS_OF_SUM(sum,
+ * ...) makes FN(sum_run) and FN(sum_columns), EXTREME_OF(amax, ...) FN(amax_run) and
+ * FN(amax_columns). REDUCTION makes the kernel. */
 #define LOOPS_OF_SUM(name, x, c, expression)                                                                  \
     FNN_INLINE double FN(name##_term)(REAL x, REAL c) { (void)c; return (expression); }                       \
     static double FN(name##_run)(const void *data, double centre, fnn_size n)                                 \
@@ -146,10 +149,7 @@ static void FN(spread_again)(const fnn_reduce_args *args, fnn_size k)
     }
     if (!(largest > 0 && largest <= DBL_MAX))
         return;
-    int exponent;
-    frexp(largest, &exponent);
-    exponent = (int)fnn_max(-1000, fnn_min(exponent, 1000));        /* 2^-e is a normal number */
-    const double scale = ldexp(1, -exponent);
+    const double scale = fnn_power_for(largest, FNN_POWER_MOST);
     /* twice where a mean is taken out: for the mean, and for the deviations; in parts, so that few
      * roundings meet in one number */
     for (int pass = args->c ? 0 : 1; pass < 2; pass++) {
@@ -257,19 +257,18 @@ static void FN(reduce)(fnn_reduce_args *args)
 {
     const fnn_size outer = args->outer, axis = args->axis, inner = args->inner;
     const fnn_size blocks = fnn_ceil_div(inner, REDUCE_COLUMNS);
-    if (axis * inner <= 2 * REDUCE_BLOCK || outer * blocks >= 64) {
+    if (axis * inner <= REDUCE_PIECES * REDUCE_BLOCK || outer * blocks >= REDUCE_TASKS) {
         if (inner == 1)
-            fnn_parallel_for(outer, fnn_max(1, REDUCE_BLOCK / fnn_max(1, axis)), FN(reduce_rows_block), args);
+            fnn_parallel_for(outer, fnn_grain(REDUCE_BLOCK, axis), FN(reduce_rows_block), args);
         else
-            fnn_parallel_for(outer * blocks, fnn_max(1, REDUCE_BLOCK / fnn_max(1, axis * (inner / fnn_max(1, blocks)))),
+            fnn_parallel_for(outer * blocks, reduce_grain(axis, inner, blocks),
                              FN(reduce_columns_block), args);
         return;
     }
-    /* few long ones; since outer * blocks < 64, inner <= 64 * REDUCE_COLUMNS, and at least 16
-     * pieces fit in the scratch memory */
-    const fnn_size wanted = fnn_max(1,
-                                    fnn_min(axis * inner / REDUCE_BLOCK,
-                                            fnn_min(REDUCE_PARTS, REDUCE_SCRATCH / inner)));
+    /* few long ones; since outer * blocks < REDUCE_TASKS, at least 16 pieces fit in the scratch
+     * memory */
+    const fnn_size most = fnn_min(REDUCE_PARTS, REDUCE_SCRATCH / inner);
+    const fnn_size wanted = fnn_clamp(axis * inner / REDUCE_BLOCK, 1, most);
     const REAL *x = args->x, *c = args->c;
     const fnn_reduce_args all = *args;
     args->piece = fnn_ceil_div(axis, wanted);
@@ -362,7 +361,7 @@ static void FN(spread_block)(void *ctx, fnn_size begin, fnn_size end)
 void FN(spread)(REAL *dx, const REAL *dy, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)
 {
     fnn_axis_args args = { .y = dx, .dy = dy, .outer = outer, .axis = axis, .inner = inner, .number = divisor };
-    fnn_parallel_for(outer * axis, fnn_max(1, REDUCE_BLOCK / fnn_max(1, inner)), FN(spread_block), &args);
+    fnn_parallel_for(outer * axis, fnn_grain(REDUCE_BLOCK, inner), FN(spread_block), &args);
 }
 
 /* forward was  y = prod x,  so  dx_a = dy times the product of the others. That holds where x_a or
@@ -396,9 +395,8 @@ static void FN(prod_backward_carefully)(REAL *dx, REAL dy, const REAL *x, fnn_si
         int e = 0;
         const double part = v != v || v == 0 ? 1 : fabs(v) == INFINITY ? copysign(1, v) : frexp(v, &e);
         const fnn_size others = infinite - (fabs(v) == INFINITY), zeros = zero - (v == 0), nans = nan - (v != v);
-        /* cut off at 4000, for ldexp takes an int: beyond 2100 all is 0 or infinite */
-        const long long power = exponent - e;
-        const double product = ldexp(fraction / part, (int)(power > 4000 ? 4000 : power < -4000 ? -4000 : power));
+        const int power = (int)fnn_clamp(exponent - e, -PROD_POWER, PROD_POWER);
+        const double product = ldexp(fraction / part, power);
         dx[a * step] = (REAL)(dy * (nans || (others && zeros) ? NAN : zeros ? 0
                                     : others ? copysign(INFINITY, fraction / part) : product));
     }
@@ -453,7 +451,7 @@ void FN(prod_backward)(REAL *dx, const REAL *dy, const REAL *x, fnn_size outer, 
 {
     fnn_axis_args args = { .y = dx, .x = x, .dy = dy, .outer = outer, .axis = axis, .inner = inner };
     const fnn_size blocks = fnn_ceil_div(inner, REDUCE_COLUMNS);
-    fnn_parallel_for(outer * blocks, fnn_max(1, REDUCE_BLOCK / fnn_max(1, axis * (inner / fnn_max(1, blocks)))),
+    fnn_parallel_for(outer * blocks, reduce_grain(axis, inner, blocks),
                      FN(prod_backward_block), &args);
 }
 
@@ -515,7 +513,7 @@ void FN(argmax)(int64_t *index, REAL *value, const REAL *x, fnn_size outer, fnn_
     fnn_axis_args args = { .y = value, .x = x, .index = index, .outer = outer, .axis = axis, .inner = inner,
                            .number = sign };
     const fnn_size blocks = fnn_ceil_div(inner, REDUCE_COLUMNS);
-    fnn_parallel_for(outer * blocks, fnn_max(1, REDUCE_BLOCK / fnn_max(1, axis * (inner / fnn_max(1, blocks)))),
+    fnn_parallel_for(outer * blocks, reduce_grain(axis, inner, blocks),
                      FN(argmax_block), &args);
 }
 
@@ -537,7 +535,7 @@ static void FN(argmax_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 void FN(argmax_backward)(REAL *dx, const REAL *dy, const int64_t *index, fnn_size outer, fnn_size axis, fnn_size inner)
 {
     fnn_axis_args args = { .y = dx, .dy = dy, .index = (int64_t *)index, .outer = outer, .axis = axis, .inner = inner };
-    fnn_parallel_for(outer, fnn_max(1, REDUCE_BLOCK / fnn_max(1, axis * inner)), FN(argmax_backward_block), &args);
+    fnn_parallel_for(outer, fnn_grain(REDUCE_BLOCK, axis * inner), FN(argmax_backward_block), &args);
 }
 
 /* ---- running sums ---------------------------------------------------------------------------- */
@@ -572,7 +570,7 @@ void FN(cumsum)(REAL *y, const REAL *x, fnn_size outer, fnn_size axis, fnn_size 
 {
     fnn_axis_args args = { .y = y, .x = x, .outer = outer, .axis = axis, .inner = inner, .number = reverse };
     const fnn_size blocks = fnn_ceil_div(inner, REDUCE_COLUMNS);
-    fnn_parallel_for(outer * blocks, fnn_max(1, REDUCE_BLOCK / fnn_max(1, axis * (inner / fnn_max(1, blocks)))),
+    fnn_parallel_for(outer * blocks, reduce_grain(axis, inner, blocks),
                      FN(cumsum_block), &args);
 }
 

@@ -26,6 +26,7 @@
  *            order.
  * Reference  fastnn/reference/softmax.py, fastnn/reference/cross_entropy.py
  */
+#include "core/power.h"
 #include "pointwise/rows.h"
 
 #ifndef FNN_SOFTMAX_ONCE
@@ -41,11 +42,8 @@ typedef struct { fnn_size outer, axis, inner, strips, grain; } fnn_strips;
 
 static fnn_strips fnn_cut_strips(fnn_size outer, fnn_size axis, fnn_size inner)
 {
-    const fnn_size width = fnn_min(inner, STRIP), elements = axis * width;
-    fnn_strips cut = { outer, axis, inner, fnn_ceil_div(inner, STRIP), 1 };
-    if (elements < SOFTMAX_BLOCK)
-        cut.grain = SOFTMAX_BLOCK / fnn_max(elements, 1);
-    return cut;
+    return (fnn_strips){ outer, axis, inner, fnn_ceil_div(inner, STRIP),
+                         fnn_grain(SOFTMAX_BLOCK, axis * fnn_min(inner, STRIP)) };
 }
 
 /* Where strip s begins: *width positions from *first on; element c of position j is at index
@@ -237,13 +235,11 @@ static REAL FN(weight_unit)(const REAL *weight, const int64_t *label, const fnn_
     if (ordinary)
         return 1;
     REAL largest = 0;
-    int exponent = 0;
     for (fnn_size i = 0; i < cut->outer * cut->inner; i++) {
         const REAL w = label[i] == ignore ? 0 : weight[label[i]], size = w < 0 ? -w : w;
         largest = size > largest && size - size == 0 ? size : largest;
     }
-    frexp((double)largest, &exponent);
-    return (REAL)ldexp(1, exponent > range ? -range : exponent < -range ? range : -exponent);
+    return (REAL)fnn_power_for((double)largest, range);
 }
 
 /* The loss of one position where it is not a finite number otherwise: a class that weighs nothing

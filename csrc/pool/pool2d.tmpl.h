@@ -289,10 +289,10 @@ static void FN(pool_over_tiles)(pool_args *args, pool_tiles cut, fnn_block_fn bl
 {
     const fnn_window *g = args->g;
     const fnn_size tiles = cut.down * cut.across;
-    const fnn_work pixels = (fnn_work)g->H * g->W, read = (fnn_work)g->P * g->Q * g->R * g->S / 4;
+    const fnn_work pixels = (fnn_work)g->H * g->W, seen = (fnn_work)g->P * g->Q * g->R * g->S;
     args->cut = cut;
     if (tiles > 0)
-        fnn_parallel_for(g->N * g->C * tiles, pool_grain(fnn_max_work(read, pixels) / tiles), block, args);
+        fnn_parallel_for(g->N * g->C * tiles, pool_grain(fnn_max_work(seen / POOL_SEEN, pixels) / tiles), block, args);
 }
 
 void FN(max_pool2d_forward)(REAL *y, uint8_t *tap, const REAL *x, const fnn_window *g)

@@ -15,6 +15,8 @@ enum {
                                    MAP_GRAIN */
     POOL_TAPS = 255,            /* taps; bound: the most that a byte can number, */
     POOL_NONE = FNN_POOL_NONE,  /* and the number that stands for none; bound: the last of a byte */
+    POOL_SEEN = 4,              /* elements of windows that are looked at in the time that one is
+                                   read or written; chosen: they are in registers or an L1 cache */
     POOL_COLUMNS = 2048,        /* columns of any tile; chosen: 8 KiB of floats in a row, of which
                                    an L1 cache holds a few */
     POOL_FRAMES = 1 << 15,      /* elements of the image that a tile aims at, with those of its

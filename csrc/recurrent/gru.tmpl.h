@@ -29,8 +29,9 @@
 /* What the forward cell needs besides the recurrence: rec->arrays */
 typedef struct {
     REAL *y, *gates;
-    const REAL *h0, *bias;  /* bias: b_hn; NULL: u_n is in gates already, where the products are
-                               done outside */
+    const REAL *h0, *bias;  /* bias: b_hn */
+    int has_un;             /* whether u_n is in gates already, b_hn included: the products are done
+                               outside */
 } FN(gru_forward_arrays);
 
 /* The gates r and z of one sequence's `units`: gates holds a and receives r, z and u_n; sum
@@ -70,7 +71,7 @@ FNN_INLINE void FN(gru_forward_units)(const FN(recurrence) *rec, fnn_size step, 
     REAL *gates = arrays->gates + (t * rec->B + first) * pitch + unit, *h = arrays->y + t * rec->B * H + at;
     for (fnn_size row = 0; row < rows; row++)
         FN(gru_gates)(gates + row * pitch, sum + row * 3 * VL,
-                      arrays->bias ? arrays->bias + unit : gates + row * pitch + 3 * H, H, units, ieee);
+                      arrays->has_un ? gates + row * pitch + 3 * H : arrays->bias + unit, H, units, ieee);
     for (fnn_size row = 0; row < rows; row++)
         FN(gru_output)(gates + row * pitch, h + row * H, h_before + row * H, H, units);
 }
@@ -103,7 +104,7 @@ void FN(gru_forward)(REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *
         FN(gemm)(gates, pitch, h0, H, 1, w_hh, 1, H, NULL, NULL, B, 2 * H, H, FNN_GEMM_ADD);
         FN(gemm)(gates + 3 * H, pitch, h0, H, 1, w_hh + 2 * H * H, 1, H, NULL, bias_un, B, H, H, 0);
     }
-    const FN(gru_forward_arrays) arrays = { .y = y, .gates = gates, .h0 = h0, .bias = T == 1 ? NULL : bias_un };
+    const FN(gru_forward_arrays) arrays = { .y = y, .gates = gates, .h0 = h0, .bias = bias_un, .has_un = T == 1 };
     FN(recurrence) rec = FN(rec_forward_pass)(FN(gru_forward_cell), &arrays, work, w_hh, h0, y, T, B, H, reverse);
     FN(rec_run)(&rec, 0, T);
     if (hT) memcpy(hT, y + FN(rec_time)(&rec, T - 1) * B * H, (size_t)(B * H) * sizeof(REAL));

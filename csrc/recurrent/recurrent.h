@@ -14,7 +14,7 @@
  *     docs/kernels/lstm.md            the way here from plain loops, what was measured, what did
  *                                     not pay
  *
- * What lies here is asked by everybody who allocates for these kernels (recurrent.pxi,
+ * What lies here is used by everybody who allocates for these kernels (recurrent.pxi,
  * tests/c/cases_sequences.c): no other place computes it.
  */
 #ifndef FNN_RECURRENT_H
@@ -31,26 +31,25 @@ enum { FNN_RECURRENT_ROWS = 256 };  /* rows of dz, steps times sequences, in a p
  * too. */
 static inline fnn_size fnn_recurrent_pieces(fnn_size gates) { return gates == 3 ? 4 : gates; }
 
-/* Pitch: elements from one row to the next, of rows that hold `width` numbers. It is an odd number
- * of cache lines (of float): at a power of two the rows would fall on few sets of the cache and
- * evict each other (cache aliasing). */
-static inline fnn_size fnn_recurrent_pitch(fnn_size width) { return (fnn_ceil_div(width, 16) | 1) * 16; }
-
-/* The pitch of gates and of their gradients */
+/* The pitch of gates and of their gradients. That of rows of H numbers is fnn_odd_lines(H), too. */
 static inline fnn_size fnn_gates_pitch(fnn_size gates, fnn_size H)
 {
-    return fnn_recurrent_pitch(fnn_recurrent_pieces(gates) * H);
+    return fnn_odd_lines(fnn_recurrent_pieces(gates) * H);
 }
 
-/* Elements of a packed W_hh. The last panel (recurrent.tmpl.h) is filled up, by at most 63 units.
- */
-static inline fnn_work fnn_recurrent_panels(fnn_size gates, fnn_size H) { return (fnn_work)gates * H * (H + 64); }
+/* Elements of a packed W_hh. The last panel (recurrent.tmpl.h) is filled up, by less than a panel:
+ * bound, 4 vectors of 16 floats, a unit each where there is one gate. */
+enum { FNN_RECURRENT_UNITS = 64 };
+static inline fnn_work fnn_recurrent_panels(fnn_size gates, fnn_size H)
+{
+    return (fnn_work)gates * H * (H + FNN_RECURRENT_UNITS);
+}
 
 /* Elements of workspace for forward: h of two steps, the packed W_hh, and gates + 1 biases of H
  * numbers */
 static inline fnn_work fnn_recurrent_forward_work(fnn_size gates, fnn_size B, fnn_size H)
 {
-    return (fnn_work)2 * B * fnn_recurrent_pitch(H) + fnn_recurrent_panels(gates, H) + (gates + 1) * H;
+    return (fnn_work)2 * B * fnn_odd_lines(H) + fnn_recurrent_panels(gates, H) + (gates + 1) * H;
 }
 
 /* Backward cuts the sequence into parts of this many steps: all of them, or as many as have

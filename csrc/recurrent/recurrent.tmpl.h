@@ -25,6 +25,8 @@
  *                                              rec_tile_of, where the multiply-adds are
  *                        rec->cell             = lstm_forward_cell: gates, c and h
  *
+ *            GRU's forward has rec_product_forward in the place of rec_product_4: three gates make
+ *            slices of three registers.
  *            With few sequences rec_run calls rec_items, step by step, in place of rec_sequences.
  *            Backward: lstm_backward -> rec_backward -> rec_run, the same path with
  *            lstm_backward_cell, and then rec_contribute.
@@ -61,7 +63,7 @@
  *            prefetched, one cache line with each product: where W_hh is larger than the L2 cache,
  *            the next tile would wait for them.
  *            Forward multiplies a copy of h_{t-1}, whose rows lie a pitch apart, against cache
- *            aliasing (fnn_recurrent_pitch).
+ *            aliasing (fnn_odd_lines).
  *            Backward goes over the steps in parts of some 256 rows of dz. The dz of one part is
  *            all that is kept, and it is in the cache when the products for dx, dW and db read it.
  *            Measurements, and what did not pay: docs/kernels/lstm.md.
@@ -72,9 +74,9 @@
 #ifndef FNN_REC_ONCE
 #define FNN_REC_ONCE
 enum {
-    REC_SHARE = 1 << 16,   /* multiply-adds of a step that are worth a thread; chosen. Timed is what
-                              sharing the steps of one sequence brings, with 4 shares in a step:
-                              docs/kernels/lstm.md */
+    REC_WORK = 1 << 16,    /* multiply-adds of a step that are worth a thread; chosen. Timed is what
+                              dividing the steps of one sequence brings, where each has 4 times as
+                              many: docs/kernels/lstm.md */
     REC_PACK = 1 << 16,    /* elements of W_hh whose packing is worth a block of a loop; chosen: 256
                               KiB of floats */
     REC_GROUP = 24,        /* sequences, at most, that meet a panel while it is in the L1 cache;
@@ -159,7 +161,8 @@ typedef struct { const REAL *from; fnn_size advance; } FN(rec_prefetch);
 
 /* sums[row][l] (+)= sum over k < depth of a[row][k] weights[k][l]
  * for `rows` rows and the columns l of `across` registers. A slice of the weights is `vectors`
- * registers long, and so is a row of sums. */
+ * registers long, and so is a row of sums. A register tile as in gemm_tile.tmpl.h: numbers of a are
+ * broadcast, weights loaded in vectors. */
 FNN_INLINE void FN(rec_tile_of)(REAL *restrict sums, const REAL *restrict a, fnn_size rsa, const REAL *restrict weights,
                                 fnn_size depth, FN(rec_prefetch) ahead, int add, const int rows, const int across,
                                 const int vectors)
@@ -445,7 +448,7 @@ static void FN(rec_items)(void *ctx, fnn_size begin, fnn_size end)
 static void FN(rec_run)(FN(recurrence) *rec, fnn_size step_begin, fnn_size step_end)
 {
     const fnn_size threads = fnn_num_threads(), panels = FN(rec_panels)(rec), groups = fnn_ceil_div(rec->B, REC_GROUP);
-    const fnn_work worth = (fnn_work)panels * rec->depth * rec->vectors * VL * rec->B / REC_SHARE;
+    const fnn_work worth = (fnn_work)panels * rec->depth * rec->vectors * VL * rec->B / REC_WORK;
     const fnn_size workers = fnn_min_work(worth, threads);
     rec->step_begin = step_begin;
     rec->step_end = step_end;
@@ -470,7 +473,7 @@ static FN(recurrence) FN(rec_forward_pass)(FN(rec_cell) *cell, const void *array
                                            const REAL *h0, const REAL *y, fnn_size T, fnn_size B, fnn_size H,
                                            int reverse)
 {
-    const fnn_size pitch = fnn_recurrent_pitch(H);
+    const fnn_size pitch = fnn_odd_lines(H);
     REAL *weights = work + 2 * B * pitch;
     if (T > 1) {        /* one step would not earn the packing back: it uses the general product */
         FN(rec_pack_args) pack = { weights, w_hh, H };

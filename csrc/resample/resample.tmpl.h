@@ -117,5 +117,5 @@ void FN(resample2d)(REAL *y, const REAL *x, const fnn_resample *s)
         args.columns_first = last < first || s->row.at[last] - s->row.at[first] < FNN_RESAMPLE_TAPS;
     }
     if (s->Q > 0 && s->P > 0)
-        fnn_parallel_for(s->planes * s->P, fnn_max(1, RESAMPLE_GRAIN / s->Q), FN(resample_block), &args);
+        fnn_parallel_for(s->planes * s->P, fnn_grain(RESAMPLE_GRAIN, s->Q), FN(resample_block), &args);
 }

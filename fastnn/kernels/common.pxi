@@ -37,7 +37,8 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
-    #define FNN_SHORT_WORK 300000      /* multiply-adds: some microseconds */
+    #define FNN_SHORT_WORK 300000   /* multiply-adds, some microseconds; chosen: about what another
+                                       thread takes to wake up */
     /* Like `with nogil`, but for work that is over in less time only where it is worth it. */
     static PyThreadState *fnn_let_others_run(Py_ssize_t work)
     {
@@ -68,13 +69,14 @@ cdef object _bool = np.dtype(np.bool_)
 cdef object _uint8 = np.dtype(np.uint8)
 
 # Results of at least this many bytes come from recycled memory: on a fresh buffer the page faults
-# cost more than a simple kernel.
+# cost more than a simple kernel. Chosen: 16 pages.
 cdef enum: RECYCLE_FROM = 1 << 16
 
 # No memory holds more elements than this, and their bytes still fit into a Py_ssize_t.
 cdef double MOST_ELEMENTS = <double>(PY_SSIZE_T_MAX // 16)
 
-# Adjacent rows of at least this many bytes are copied row by row where the rows lie apart.
+# Adjacent rows of at least this many bytes are copied row by row where the rows lie apart. Chosen:
+# a cache line.
 cdef enum: JOIN_FROM = 64
 
 

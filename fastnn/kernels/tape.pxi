@@ -22,7 +22,7 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
-    #define FNN_MIX 0x9E3779B97F4A7C15u             /* odd, bits spread: 2^64 / golden ratio */
+    #define FNN_MIX 0x9E3779B97F4A7C15u     /* odd, bits spread; counted: 2^64 / golden ratio */
     static int fnn_error_is_set(void) { return -1; }
     """
     int error_is_set "fnn_error_is_set"() except -1
@@ -34,7 +34,7 @@ cdef enum: RUN_FORWARD, RUN_BACKWARD, RUN_TAKES_NEEDS, RUN_CHECK, RUN_FITS, RUN_
 _RUNNING = ("forward", "backward", "takes_needs", "check", "fits", "takes_save")
 
 cdef object _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly, _refuse, _incomplete, _renew
-cdef enum: FEW_BITS = 34                            # of 64: Python keeps what is left in one digit
+cdef enum: FEW_BITS = 34                # of 64; bound: Python keeps the rest in one digit
 cdef bint _watching = False                         # has detect_anomaly() been used?
 cdef tuple _no_arguments = ()
 # Where the slots of a Tensor (T_) and of a Node (N_) lie, in bytes from the start of the object

@@ -15,6 +15,7 @@ from ..errors import ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import unfold as reference
+from ..reference.conv2d import out_shape
 from ..tensor import Tensor
 from .checks import need_float, need_rank, pair
 from .window import batched, by, need_image, need_window
@@ -184,7 +185,7 @@ def fast_fold(x: np.ndarray, output_size: Any, kernel_size: Any, dilation: Any, 
               stride: Any) -> np.ndarray:
     """One addition of a strided slice per tap."""
     (R, S), (sh, sw), (dh, dw), (ph, pw), (H, W) = kernel_size, stride, dilation, padding, output_size
-    P, Q = (H + 2 * ph - dh * (R - 1) - 1) // sh + 1, (W + 2 * pw - dw * (S - 1) - 1) // sw + 1
+    P, Q = out_shape(output_size, kernel_size, stride, ((ph, ph), (pw, pw)), dilation)
     cols = x.reshape(x.shape[0], -1, R, S, P, Q)
     y = np.zeros((*cols.shape[:2], H + 2 * ph, W + 2 * pw), x.dtype)
     for r in range(R):

@@ -78,7 +78,8 @@ GIVEN = {"FROM_ROWS", "BY_ROWS", "BY_COLUMNS", "FNN_GEMM_ADD", "FNN_GEMM_RELU", 
          "WINO_OUT", "WINO_IN", "WINO_PRODUCTS", "WINO_KINDS", "WINO_SETS", "WINO_PIXELS",
          "VBYTES", "VL", "V_ELEMENTS", "GEMM_VL", "TRANSPOSE_LANES", "TRANSPOSE_ROUNDS", "TRANSPOSE_BLOCK",
          "HALF_LANES", "GEMM_LEAST", "REC_GATES", "REC_JOINT", "SQRT_2_PI", "FLUSH", "FNN_MAX_THREADS",
-         "WINO_MR", "WINO_NR", "WINO_V_BYTES"}
+         "WINO_MR", "WINO_NR", "WINO_V_BYTES", "SCORES", "BY_KEY", "BY_QUERY",
+         "STEP_WORK"}
 MARKED = re.compile(r"\b(timed|bound|chosen|counted)\b", re.I)
 PART = re.compile(r"/\*.*?\*/|\b([A-Z]\w+) *=", re.S)
 DEFINE = re.compile(r"/\*.*?\*/|^#[ ]*define ([A-Z]\w*)[ ]+(?:(?!/\*)[^\n])+", re.S | re.M)
@@ -87,11 +88,11 @@ NUMBER = re.compile(r"(?![01]u?$)(?=.*\b\d)(?:[-+*/%()<>?:=!&|. ]|\b\d[\w.]*|\b[
                     r"|\b(?:size_t|int|sizeof|fnn_size|uint64_t)\b)+$")
 
 
-def silent(text: str, part: re.Pattern) -> list[str]:
-    """The constants of which no comment says where they come from: neither the one behind, nor one
-    that it leads on to, nor the last one above.
+def marks(text: str, part: re.Pattern) -> dict[str, set[str]]:
+    """What the comments of the constants say of where they come from: the one behind, and those
+    that it leads on to; or else the last one above.
     """
-    found = []
+    found = {}
     parts = list(part.finditer(text))
     alone = [not text[:each.start()].rpartition("\n")[2].strip() for each in parts]
     for i, each in enumerate(parts):
@@ -104,27 +105,61 @@ def silent(text: str, part: re.Pattern) -> list[str]:
                 said += parts[j][0]
                 if not re.search(r"[,:;]\s*\*/$", said):
                     break
-        if not MARKED.search(said) and not (above and MARKED.search(above[-1])):
-            found.append(each[1])
+        if not MARKED.search(said):
+            said = above[-1] if above else ""
+        found[each[1]] = {mark.lower() for mark in MARKED.findall(said)}
+    return found
+
+
+def origins(text: str) -> dict[str, set[str]]:
+    """Of the enums, and of the macros that are numbers: timed, bound, chosen, counted. A comment
+    above these holds up to the next blank line.
+    """
+    found = {}
+    for enum in re.finditer(r"(?:/\*(?:(?!\*/).)*\*/\n)?^enum \{.*?\};(?:[ \t]*/\*.*?\*/)?", text, re.M | re.S):
+        found |= marks(enum[0], PART)
+    for block in re.split(r"\n\s*\n", text):
+        values = {each[1]: each[0].partition(each[1])[2].strip() for each in DEFINE.finditer(block) if each[1]}
+        found |= {name: said for name, said in marks(block, DEFINE).items() if NUMBER.match(values[name])}
     return found
 
 
 def unmarked(text: str) -> list[str]:
-    """The silent ones of the enums, and of the macros that are numbers. A comment above these holds
-    up to the next blank line.
-    """
-    found = []
-    for enum in re.finditer(r"(?:/\*(?:(?!\*/).)*\*/\n)?^enum \{.*?\};(?:[ \t]*/\*.*?\*/)?", text, re.M | re.S):
-        found += silent(enum[0], PART)
-    for block in re.split(r"\n\s*\n", text):
-        values = {each[1]: each[0].partition(each[1])[2].strip() for each in DEFINE.finditer(block) if each[1]}
-        found += [name for name in silent(block, DEFINE) if NUMBER.match(values[name])]
-    return found
+    return [name for name, said in origins(text).items() if not said]
+
+
+def untold(text: str, pages: str) -> list[str]:
+    """The constants that were timed, as their comments say, and that no page names."""
+    return [name for name, said in origins(text).items() if "timed" in said and not re.search(rf"\b{name}\b", pages)]
 
 
 def test_constants_say_where_they_come_from():
     found = {str(path.relative_to(CSRC)): names for path in sorted(CSRC.rglob("*.[ch]"))
              if (names := unmarked(path.read_text()))}
+    assert not found, f"timed, bound or chosen (docs/words.md)? {found}"
+
+
+def test_what_was_timed_is_named_on_a_page():
+    pages = "".join(path.read_text() for path in sorted((ROOT / "docs" / "kernels").glob("*.md")))
+    found = {str(path.relative_to(CSRC)): names for path in sorted(CSRC.rglob("*.[ch]"))
+             if (names := untold(path.read_text(), pages))}
+    assert not found, f"name it on a page of docs/kernels with its times, or mark it otherwise: {found}"
+
+
+def test_constants_of_the_wrappers_say_where_they_come_from():
+    """Of the kernels' wrappers in Cython: in the comment behind, or in the one above."""
+    found = []
+    for path in sorted((ROOT / "fastnn" / "kernels").glob("*.pxi")):
+        lines = path.read_text().splitlines()
+        for i, line in enumerate(lines):
+            constant = re.match(r" *(?:cdef enum: |#define )([A-Z]\w*)(?: = | )(.*)", line)
+            if not constant or constant[1] in GIVEN or not NUMBER.match(re.split(r" *(?:#|/\*)", constant[2])[0]):
+                continue
+            above = i
+            while above and lines[above - 1].lstrip().startswith("#") and "#define" not in lines[above - 1]:
+                above -= 1
+            if not MARKED.search(" ".join(lines[above:i + 1])):
+                found.append(f"{path.name}: {constant[1]}")
     assert not found, f"timed, bound or chosen (docs/words.md)? {found}"
 
 
@@ -153,6 +188,7 @@ enum {
 #  define TIMES 0.5
 """
     assert unmarked(text) == ["BARE", "LAST", "NAKED", "TIMES"]
+    assert untold(text, "`BEHINDS` 2") == ["BEHIND"] and untold(text, "`BEHIND` 2") == []
 
 
 def test_what_is_missing_is_noticed():
