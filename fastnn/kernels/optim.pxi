@@ -181,7 +181,7 @@ def gathered(params):
     return live, arrays, gradients
 
 
-def gathered_states(dict known, list params, list arrays, tuple names, bint steps):
+def gathered_states(known, list params, list arrays, tuple names, bint steps):
     """(each parameter's state, a column for each name, and with `steps` one of the numbers of this
     step), where the state has all of it and it fits the parameter; else None.
     """
@@ -191,6 +191,8 @@ def gathered_states(dict known, list params, list arrays, tuple names, bint step
     cdef const ndarray *a
     cdef const ndarray *s
     cdef Py_ssize_t i, c
+    if not isinstance(known, dict):                 # a defaultdict is one
+        return None
     for i in range(PyList_GET_SIZE(params)):
         state = PyDict_GetItem(known, <object>PyList_GET_ITEM(params, i))
         if state == NULL or type(<object>state) is not dict:

@@ -9,26 +9,31 @@ once, for all of them: parameters are gathered, the state is kept, saved and loa
 
 from __future__ import annotations
 
+import copy
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from itertools import pairwise
 from numbers import Integral, Real
 from operator import itemgetter
-from typing import Any, ClassVar, NoReturn, TypeVar, overload
+from typing import Any, NoReturn, TypeVar, cast, overload
 
 import numpy as np
 
 from ..arrays import copied, full, restore_dtype
+from ..autograd import RemovableHandle, enable_grad
 from ..backend import quiet
 from ..errors import DTypeError, GraphError, RangeError, ShapeError
-from ..guard import guard_methods
+from ..guard import guard_all, guard_methods, named
 from ..kernels import compiled
 from ..parameters import is_lazy
 from ..tensor import Tensor, array_of
-from .rule import Rule, State, on_kernels
+from .rule import RULES, Rule, Setting, State, on_kernels
 from .watch import FirstSteps
 
 Result = TypeVar("Result")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 __all__ = ["Optimizer"]
 
@@ -38,22 +43,50 @@ gathered_states = getattr(compiled, "gathered_states", None)
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 MUTABLE = (list, dict, np.ndarray, Tensor)
 LAST_STEP = 2**53                                   # beyond it a float does not count by ones
-# Settings of PyTorch's groups that choose an implementation, or that a scheduler left there: a
-# saved state may have them.
-NO_PART_OF_THE_RULE = ("foreach", "fused", "capturable", "differentiable", "initial_lr", "param_names")
+# Settings of PyTorch's groups that choose an implementation: a saved state may have them.
+SWITCHES = ("foreach", "fused", "capturable", "differentiable")
+# What schedules keep in a group.
+OF_SCHEDULES = ("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")
+# Points at which hooks are called.
+HOOKS = ("step_pre", "step_post", "state_dict_pre", "state_dict_post", "load_state_dict_pre", "load_state_dict_post")
+
+
+def with_hooks(step: Method) -> Method:
+    """The method `step` of an optimiser, with its hooks around it."""
+    @wraps(step)
+    def call(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        before, after = self._hooks["step_pre"], self._hooks["step_post"]
+        if not before and not after:
+            return step(self, *args, **kwargs)
+        given: tuple[Any, ...] = (self, *args)
+        for hook in list(before.values()):
+            replaced = hook(self, given, kwargs)
+            if replaced is None:
+                continue
+            if not isinstance(replaced, tuple) or len(replaced) != 2:
+                raise DTypeError("a hook before the step returns None or (args, kwargs)", who=type(self).__name__,
+                                 got=type(replaced).__name__)
+            given, kwargs = replaced
+        result = step(*given, **kwargs)
+        for hook in list(after.values()):
+            hook(self, given, kwargs)
+        return result
+    return cast(Method, call)
 
 
 class Optimizer:
     """Base of all optimisers.
 
     A subclass has a class attribute `rule`, and an `__init__` that hands its settings on; rule.py
-    shows one.
+    shows one. Or it has no rule and defines `step()` itself, as in PyTorch: then the defaults are
+    its settings, and it keeps in `state` what it likes.
 
     Parameters
     ----------
     params : iterable of Parameters, or of dicts
         A dict {"params": [...], "lr": ...} is a group: its settings override the defaults for its
-        parameters.
+        parameters. Other keys, "name" or "lr_mult", are kept, unless one is nearly the name of a
+        setting. Of model.named_parameters() the group keeps the names, as "param_names".
     defaults : {name: value}
         Settings of the rule.
 
@@ -61,7 +94,7 @@ class Optimizer:
     ----------
     param_groups : list of dict
         {"params": list, and every setting}. A setting may be changed between two steps.
-    state : {parameter: {name: array or number}}
+    state : defaultdict, {parameter: {name: array or number}}
         What the rule keeps for a parameter; empty before the parameter's first step.
 
     Raises
@@ -71,17 +104,45 @@ class Optimizer:
     DTypeError
         Something that is no parameter.
     RangeError
-        A setting outside its range or not known, a parameter that comes twice, two that share
-        memory.
+        A setting outside its range or misspelt, a parameter that comes twice, two that share
+        memory, names for some parameters alone.
+
+    Examples
+    --------
+    >>> import fastnn as nn
+    >>> class Descent(nn.optim.Optimizer):
+    ...     "The simplest one, with a step of its own."
+    ...     def __init__(self, params, lr=0.1):
+    ...         super().__init__(params, {"lr": lr})
+    ...     def step(self, closure=None):
+    ...         for group in self.param_groups:
+    ...             for p in group["params"]:
+    ...                 p.detach().sub_(group["lr"] * p.grad)
+    >>> p = nn.Parameter([1.0, 2.0])
+    >>> optimizer = Descent([{"params": [p], "name": "head"}], lr=0.5)
+    >>> (p * p).sum().backward(); optimizer.step(); p
+    parameter([0., 0.], requires_grad=True)
     """
 
-    rule: ClassVar[Rule]
+    rule: Rule
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "step" in vars(cls):
+            # a class is not expected to change its methods
+            cls.step = with_hooks(vars(cls)["step"])  # type: ignore[method-assign]
 
     def __init__(self, params: Iterable[Any], defaults: Mapping[str, Any]):
         name = type(self).__name__
         if isinstance(params, Tensor):
             raise DTypeError(who=name, expected="an iterable of parameters", got="one tensor",
                              hint="Pass model.parameters() or [p].")
+        if not isinstance(defaults, Mapping):
+            raise DTypeError(who=name, expected='defaults, a dict like {"lr": 0.1}', got=type(defaults).__name__)
+        self._has_rule = hasattr(type(self), "rule")
+        if not self._has_rule:
+            self.rule = _free_rule(defaults)
+        self._hooks: dict[str, dict[Any, Any]] = {point: {} for point in HOOKS}
         groups = _listed(name, params)
         if not groups:
             raise ShapeError("there is nothing to optimise: the list of parameters is empty", who=name,
@@ -91,11 +152,11 @@ class Optimizer:
             groups = [{"params": groups}]
         self.defaults: dict[str, Any] = {**self.rule.defaults, **defaults}
         self.param_groups: list[dict[str, Any]] = []
-        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         # group number -> (values that passed their check, the definition's settings)
         self._checked: dict[int, tuple[Any, dict[str, Any]]] = {}
         self._first_steps = FirstSteps()
-        self._values_of = itemgetter(*self.rule.settings)
+        self._values_of = itemgetter(*self.rule.settings or ("params",))
         for group in groups:
             self.add_param_group(group)
 
@@ -106,7 +167,7 @@ class Optimizer:
             raise DTypeError(who=name, expected='a group {"params": [...], ...}', got=type(param_group).__name__
                              if not isinstance(param_group, dict) else f"the keys {sorted(param_group)}")
         params = param_group["params"]
-        params = [params] if isinstance(params, Tensor) else _listed(name, params)
+        params, names = _named(name, [params] if isinstance(params, Tensor) else _listed(name, params))
         known = {p for g in self.param_groups for p in g["params"]}
         for p in params:
             if not isinstance(p, Tensor) or p.node is not None:
@@ -126,14 +187,33 @@ class Optimizer:
         self._check_memory([*known])
         settings = {**self.defaults, **param_group}
         del settings["params"]
-        unknown = set(settings) - set(self.rule.settings) - set(NO_PART_OF_THE_RULE)
-        if unknown:
-            from ..names import did_you_mean
-            raise RangeError(f"unknown settings {sorted(unknown)}", who=name,
-                             expected=f"some of {sorted(self.rule.settings)}",
-                             hint=did_you_mean(min(unknown), self.rule.settings))
+        if names is not None:
+            settings["param_names"] = names
+        self._check_names(settings.get("param_names"), len(params))
+        if self.param_groups and ("param_names" in settings) != ("param_names" in self.param_groups[0]):
+            raise RangeError("of the groups some have names of parameters and some have not", who=name,
+                             hint="Give model.named_parameters() to all of them, or to none.")
+        for key in settings:
+            self._check_spelling(key)
         self.rule.check_settings(name, settings)
         self.param_groups.append({"params": params, **settings})
+
+    def _check_spelling(self, key: Any) -> None:
+        """RangeError if a key of a group is nearly the name of a setting, and so means it."""
+        known = self.rule.settings
+        if isinstance(key, str) and key not in (*known, *SWITCHES, *OF_SCHEDULES, "param_names", "params"):
+            from ..names import did_you_mean  # here, so that `import fastnn` does not load it
+            hint = did_you_mean(key, known)
+            if hint:
+                raise RangeError(f"unknown settings {[key]}", who=type(self).__name__, hint=hint,
+                                 expected=f"some of {sorted(known)}, or a key that looks like none of them")
+
+    def _check_names(self, names: Any, n: int) -> None:
+        """RangeError unless these are n names of parameters, or None."""
+        if names is not None and not (isinstance(names, (list, tuple)) and len(names) == n
+                                      and all(isinstance(one, str) for one in names)):
+            raise RangeError(who=type(self).__name__, expected=f"param_names, {n} names",
+                             got=repr(names) if not isinstance(names, (list, tuple)) else f"{len(names)}: {names!r}")
 
     def _check_memory(self, params: list[Tensor]) -> None:
         """RangeError if two parameters have memory in common: threads would step it at once, and
@@ -159,12 +239,14 @@ class Optimizer:
     def step(self, closure: None = None) -> None: ...
     @overload
     def step(self, closure: Callable[[], Result]) -> Result: ...
+    @with_hooks
+    @named
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient.
 
-        `closure`, if given, is called first and its result returned. All groups are checked before
-        the first parameter changes: after an error everything is as it was, the state and the
-        count of steps too.
+        `closure`, if given, is called first, with gradients enabled, and its result returned. All
+        groups are checked before the first parameter changes: after an error everything is as it
+        was, the state and the count of steps too.
 
         Raises
         ------
@@ -176,7 +258,13 @@ class Optimizer:
         if closure is not None and not callable(closure):
             raise DTypeError(who=type(self).__name__, expected="a closure that can be called, or None",
                              got=type(closure).__name__)
-        result = closure() if closure is not None else None
+        if not self._has_rule:
+            raise DTypeError(f"{type(self).__name__} must define step()", who=type(self).__name__,
+                             hint="Or give the class a rule: fastnn/optim/rule.py shows one.")
+        result = None
+        if closure is not None:
+            with enable_grad():
+                result = closure()
         # a work is the parameters of one group and one dtype: lists of their arrays and gradients,
         # and of the state a list, a column, for each name; what is new there is kept afterwards
         plan = self._plan()
@@ -388,20 +476,66 @@ class Optimizer:
         if work.new:
             self.state.update(zip(work.params, work.states))
 
+    # ---- hooks -----------------------------------------------------------------------------------
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call hook(optimizer, args, kwargs) before each step; args begins with the optimiser. What
+        it returns, if not None, replaces (args, kwargs).
+
+        >>> import fastnn as nn
+        >>> optimizer = nn.optim.SGD([nn.Parameter([1.0])])
+        >>> handle = optimizer.register_step_pre_hook(lambda optimizer, args, kwargs: print("step"))
+        >>> optimizer.param_groups[0]["params"][0].sum().backward(); optimizer.step()
+        step
+        >>> handle.remove()
+        """
+        return RemovableHandle(self._hooks["step_pre"], hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call hook(optimizer, args, kwargs) after each step."""
+        return RemovableHandle(self._hooks["step_post"], hook)
+
+    def register_state_dict_pre_hook(self, hook: Callable[[Optimizer], Any], prepend: bool = False) -> RemovableHandle:
+        """Call hook(optimizer) before state_dict(). prepend: before the hooks that are there."""
+        return RemovableHandle(self._hooks["state_dict_pre"], hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call hook(optimizer, state) on what state_dict() returns; what the hook returns, if not
+        None, replaces it.
+        """
+        return RemovableHandle(self._hooks["state_dict_post"], hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call hook(optimizer, state) before load_state_dict(state), on a shallow copy; what the
+        hook returns, if not None, is loaded in its place.
+        """
+        return RemovableHandle(self._hooks["load_state_dict_pre"], hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[[Optimizer], Any],
+                                           prepend: bool = False) -> RemovableHandle:
+        """Call hook(optimizer) after load_state_dict()."""
+        return RemovableHandle(self._hooks["load_state_dict_post"], hook, prepend)
+
     # ---- checkpoints -----------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:
         """{"state": {number of the parameter: its state}, "param_groups": [settings, parameters by
         number]}, as in PyTorch.
         """
+        for before in list(self._hooks["state_dict_pre"].values()):
+            before(self)
         number = {p: i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
-        return {"state": {number[p]: dict(state) for p, state in self.state.items() if p in number},
-                "param_groups": [{**group, "params": [number[p] for p in group["params"]]}
-                                 for group in self.param_groups]}
+        state = {"state": {number[p]: dict(state) for p, state in self.state.items() if p in number},
+                 "param_groups": [{**group, "params": [number[p] for p in group["params"]]}
+                                  for group in self.param_groups]}
+        for after in list(self._hooks["state_dict_post"].values()):
+            replaced = after(self, state)
+            state = state if replaced is None else replaced
+        return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over settings and state, from this optimiser or from PyTorch's of the same name.
 
-        Arrays are converted to their parameter's dtype. Everything is checked before anything
+        Arrays are converted to their parameter's dtype. A group has the saved keys afterwards, and
+        the names of its parameters where none are saved. Everything is checked before anything
         changes.
 
         Raises
@@ -412,6 +546,10 @@ class Optimizer:
             Something missing, or something that this optimiser does not have.
         """
         name = type(self).__name__
+        for before in list(self._hooks["load_state_dict_pre"].values()):
+            state_dict = dict(state_dict) if isinstance(state_dict, Mapping) else state_dict
+            replaced = before(self, state_dict)
+            state_dict = state_dict if replaced is None else replaced
         try:
             saved, groups = state_dict["state"], list(state_dict["param_groups"])
             order = [[_number(i) for i in group["params"]] for group in groups]
@@ -429,39 +567,54 @@ class Optimizer:
         if not set(entries) <= set(numbers) or len(set(numbers)) < len(numbers):
             raise RangeError("the saved state does not say whose it is", who=name,
                              expected="each parameter's number in one group", got=f"{order} and {sorted(entries)}")
-        settings = [self._saved_settings(group) for group in groups]
+        settings = [self._saved_settings(group, own) for group, own in zip(groups, self.param_groups)]
         fresh = {p: self._saved_state(i, p, entries[i], new)
                  for group, new, members in zip(self.param_groups, settings, order)
                  for p, i in zip(group["params"], members) if entries.get(i)}
         for group, new in zip(self.param_groups, settings):
+            for key in set(group) - set(new) - {"params", "param_names"}:
+                del group[key]
             group.update(new)
         self.state.clear()              # the same dict: a shallow copy of the optimiser has it too
         self.state.update(fresh)
+        for after in list(self._hooks["load_state_dict_post"].values()):
+            after(self)
 
-    def _saved_settings(self, saved: Mapping[str, Any]) -> dict[str, Any]:
-        """A group's settings out of a saved one."""
+    def _saved_settings(self, saved: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings and further keys of `group` out of a saved one."""
         name, rule = type(self).__name__, self.rule
+        of_others = {key for other in RULES.values() for key in other.settings}
+        further = {}                                # what the user, or PyTorch, put into the group
         for key, value in saved.items():
-            known = key in rule.settings or key in NO_PART_OF_THE_RULE or key == "params"
-            if not known and (value != rule.fixed[key] if key in rule.fixed else not _is_off(value)):
+            if key in rule.settings or key in ("params", *OF_SCHEDULES):
+                continue
+            if key in group or key == "param_names" or key not in (*SWITCHES, *of_others, *rule.fixed):
+                if key not in group:
+                    self._check_spelling(key)
+                further[key] = copy.deepcopy(value)
+            elif key not in SWITCHES and (value != rule.fixed[key] if key in rule.fixed else not _is_off(value)):
                 raise RangeError(f"the saved {key}={value} is a setting that this {name} does not have", who=name,
                                  expected=f"some of {sorted(rule.settings)}")
+        self._check_names(further.get("param_names"), len(group["params"]))
         missing = [key for key in rule.settings if key not in saved and key != "maximize"]
         if missing:
             raise RangeError(f"the saved group has no {', '.join(missing)}", who=name,
                              expected=", ".join(rule.settings), got=", ".join(map(str, saved)))
         settings = {key: _plain(saved.get(key, False)) for key in rule.settings}
         rule.check_settings(name, settings)
-        if "initial_lr" in saved:                   # a schedule's
-            first = _plain(saved["initial_lr"])
-            if isinstance(first, bool) or not isinstance(first, (int, float)) or not 0 <= first < float("inf"):
-                raise RangeError(who=name, expected="initial_lr, a number from 0 up", got=repr(first))
-            settings["initial_lr"] = first
-        return settings
+        for key in OF_SCHEDULES:
+            if key in saved:
+                value = _plain(saved[key])
+                if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+                    raise RangeError(who=name, expected=f"{key}, a number from 0 up", got=repr(value))
+                settings[key] = value
+        return settings | further
 
     def _saved_state(self, i: int, p: Tensor, saved: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
         """Parameter i's state out of a saved one."""
         name, rule = type(self).__name__, self.rule
+        if not self._has_rule:
+            return {key: copy.deepcopy(value) for key, value in saved.items()}
         specs = {spec.name: spec for spec in rule.state}
         needed = [spec.name for spec in rule.state if spec.initial is not None and spec.used(settings)
                   and spec.shape_for(p.shape) is not None]
@@ -504,6 +657,10 @@ class Optimizer:
             state[key] = copied(array, p.dtype)
         return state
 
+    def __getstate__(self) -> dict[str, Any]:
+        # a copy has none of the hooks, as in PyTorch
+        return {**vars(self), "_hooks": {point: {} for point in HOOKS}}
+
     def __setstate__(self, attributes: dict[str, Any]) -> None:
         self.__dict__.update(attributes)
         for entry in self.state.values():
@@ -512,7 +669,8 @@ class Optimizer:
                     restore_dtype(value)
 
     def __repr__(self) -> str:
-        lines = [f"  {len(g['params'])} parameters: " + ", ".join(f"{k}={v}" for k, v in g.items() if k != "params")
+        lines = [f"  {len(g['params'])} parameters: " + ", ".join(f"{k}={v}" for k, v in g.items()
+                                                          if k not in ("params", "param_names"))
                  for g in self.param_groups]
         return "\n".join([f"{type(self).__name__} (", *lines, ")"])
 
@@ -522,9 +680,33 @@ def _listed(who: str, params: Any) -> list[Any]:
     if isinstance(params, (str, Mapping)) or not isinstance(params, Iterable):
         raise DTypeError(who=who, expected="an iterable of parameters", got=type(params).__name__,
                          hint="Pass model.parameters().")
-    given = list(params)
-    named = given and all(isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) for p in given)
-    return [p for _, p in given] if named else given        # of model.named_parameters()
+    if isinstance(params, (set, frozenset)):
+        raise DTypeError(who=who, expected="a list of parameters", got=type(params).__name__,
+                         hint="A set has another order in each run.")
+    return list(params)
+
+
+def _named(who: str, given: list[Any]) -> tuple[list[Any], list[str] | None]:
+    """(parameters, their names), of model.named_parameters(); (parameters, None) of the bare ones.
+    """
+    pairs = [p for p in given if isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str)]
+    if not pairs:
+        return given, None
+    if len(pairs) < len(given):
+        raise RangeError("some parameters have names and some have not", who=who, got=f"{len(pairs)} of {len(given)}",
+                         hint="Pass model.named_parameters(), or model.parameters().")
+    return [p for _, p in pairs], [name for name, _ in pairs]
+
+
+def _free_rule(defaults: Mapping[str, Any]) -> Rule:
+    """What stands for the rule of a class that defines step() itself: its settings are any values.
+    """
+    return Rule(formula="", definition=_no_definition,
+                settings={name: Setting(value, lambda value: True, "") for name, value in defaults.items()})
+
+
+def _no_definition(*arguments: Any, **settings: Any) -> NoReturn:
+    raise DTypeError("there is no rule, but a step of the class's own", who="Optimizer")
 
 
 def _number(i: Any) -> int:
@@ -583,4 +765,5 @@ class _Work:
                     column[i][...] = a
 
 
-guard_methods(Optimizer, "add_param_group", "zero_grad")
+guard_all(globals())
+guard_methods(Optimizer, "add_param_group", "zero_grad", *[f"register_{point}_hook" for point in HOOKS])
