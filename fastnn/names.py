@@ -145,9 +145,6 @@ OF_PYTORCH = {
     "channels_last channels_last_3d contiguous_format legacy_contiguous_format preserve_format memory_format "
     "dim_order": "Images are (N, C, H, W): leave it out.",
     "LBFGS SparseAdam": "nn.optim has fourteen others; fastnn/optim/rule.py shows how one is written.",
-    "ChainedScheduler ConstantLR CosineAnnealingWarmRestarts CyclicLR ExponentialLR LambdaLR LinearLR MultiStepLR "
-    "MultiplicativeLR OneCycleLR PolynomialLR ReduceLROnPlateau SequentialLR":
-        "Set it yourself: optimizer.param_groups[0]['lr'] = lr.",
     "Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer":
         "nn.MultiheadAttention, nn.LayerNorm and nn.Linear make one, as in fastnn/models/language/gpt2.py.",
     "ConcatDataset": "Join the arrays: nn.data.TensorDataset(np.concatenate([x1, x2]), np.concatenate([y1, y2])).",

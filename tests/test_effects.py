@@ -108,48 +108,6 @@ def test_hooks_are_called_as_pytorchs(torch):
     assert failing(nn, nn) == [[2.0, 2.0]]
 
 
-# ---- schedules -----------------------------------------------------------------------------------
-@pytest.mark.filterwarnings("ignore")               # PyTorch's: step(epoch) is old
-@pytest.mark.parametrize("name, settings, last_epoch", [
-    *[("StepLR", {"step_size": 3, "gamma": 0.5}, last_epoch) for last_epoch in (-1, 0, 2, 5)],
-    ("CosineAnnealingLR", {"T_max": 7, "eta_min": 0.1}, -1)])
-@pytest.mark.parametrize("steps", [[None] * 9, [4, None, 2, None, 10]])
-def test_schedules_go_on(torch, name, settings, steps, last_epoch):
-    rates = []
-    for lib, layers in ((nn, nn), (torch, torch.nn)):
-        optimizer = lib.optim.SGD([layers.Parameter(lib.ones(1))], lr=0.8)
-        schedule = getattr(lib.optim.lr_scheduler, name)
-        if last_epoch >= 0:                         # the learning rate is where the schedule stood
-            before = schedule(optimizer, **settings)
-            for _ in range(last_epoch):
-                optimizer.step()
-                before.step()
-        schedule = schedule(optimizer, last_epoch=last_epoch, **settings)
-        rates.append([schedule.last_epoch, *schedule.get_last_lr()])
-        for epoch in steps:
-            optimizer.step()
-            schedule.step() if epoch is None else schedule.step(epoch)
-            rates[-1] += [schedule.last_epoch, *schedule.get_last_lr(), optimizer.param_groups[0]["lr"]]
-    np.testing.assert_allclose(rates[0], rates[1], rtol=1e-12)
-
-
-@pytest.mark.parametrize("last_epoch", [0, 2, 5])
-def test_a_cosine_goes_on_where_it_stood(last_epoch):
-    """PyTorch's repeats the learning rate of last_epoch, and is one epoch late from there on."""
-    rates = []
-    for begin in (-1, last_epoch):
-        optimizer = nn.optim.SGD([nn.Parameter([1.0])], lr=0.8)
-        optimizer.param_groups[0]["initial_lr"] = 0.8
-        schedule = nn.optim.CosineAnnealingLR(optimizer, T_max=7, eta_min=0.1, last_epoch=begin)
-        while schedule.last_epoch <= last_epoch:
-            schedule.step()
-        rates.append([])
-        for _ in range(5):
-            rates[-1].append((schedule.last_epoch, *schedule.get_last_lr()))
-            schedule.step()
-    assert rates[0] == rates[1] and len(set(rates[0])) == 5
-
-
 # ---- random numbers ------------------------------------------------------------------------------
 DRAWS = {
     "rand": lambda g: nn.rand(8, generator=g), "randn": lambda g: nn.randn(8, generator=g),

@@ -14,7 +14,24 @@ from .adamax import Adamax
 from .asgd import ASGD
 from .clip import clip_grad_norm_, clip_grad_value_
 from .lion import Lion
-from .lr_scheduler import CosineAnnealingLR, StepLR
+from .lr_scheduler import (
+    ChainedScheduler,
+    ConstantLR,
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    CyclicLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    MultiplicativeLR,
+    MultiStepLR,
+    OneCycleLR,
+    PolynomialLR,
+    ReduceLROnPlateau,
+    SequentialLR,
+    StepLR,
+    WarmupLR,
+)
 from .muon import Muon
 from .nadam import NAdam
 from .optimizer import Optimizer
@@ -24,9 +41,11 @@ from .rprop import Rprop
 from .rule import Rule
 from .sgd import SGD
 
-__all__ = ["ASGD", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "CosineAnnealingLR", "Lion",
-           "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "Rule", "StepLR", "clip_grad_norm_",
-           "clip_grad_value_"]
+__all__ = ["ASGD", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "ChainedScheduler",
+           "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "ExponentialLR", "LambdaLR",
+           "LinearLR", "Lion", "MultiStepLR", "MultiplicativeLR", "Muon", "NAdam", "OneCycleLR", "Optimizer",
+           "PolynomialLR", "RAdam", "RMSprop", "ReduceLROnPlateau", "Rprop", "Rule", "SequentialLR", "StepLR",
+           "WarmupLR", "clip_grad_norm_", "clip_grad_value_"]
 
 
 moved_names(__name__)

@@ -75,7 +75,8 @@ def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..
     metrics : {name: function(output, target) -> float}, optional
         On NumPy arrays; default: accuracy for losses of classification.
     scheduler : object with .step(), optional
-        Called after each epoch; after each optimiser step if its `interval` is "step".
+        Called after each epoch; after each optimiser step if its `interval` is "step". A
+        ReduceLROnPlateau gets the validation loss, or its `metric`.
     clip_norm : float, optional
         Scale the gradients down when their norm is above this.
     patience : int, optional
@@ -97,8 +98,9 @@ def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..
 
     Returns
     -------
-    History : one row per epoch. Ctrl-C does not lose it: the rows so far come back, `interrupted`
-    is set, and the model keeps its last whole step.
+    History : one row per epoch: means of the loss and the metrics, "lr", the learning rate of the
+    first group in the last step of the epoch, and "seconds". Ctrl-C does not lose it: the rows so
+    far come back, `interrupted` is set, and the model keeps its last whole step.
 
     Raises
     ------
@@ -170,6 +172,8 @@ def _run(state: State, points: Points) -> None:
                     found = measure(state.model, state.valid_loader, state.loss_function, state.metrics,
                                     "fit, validation")
                     state.row.update({f"valid_{name}": value for name, value in found.items()})
+                if state.lr is not None:
+                    state.row["lr"] = state.lr
                 state.row["seconds"] = state.seconds
                 state.batch, state.means = 0, Means(state.metrics)
                 for call in points.on_epoch_end:
@@ -218,6 +222,7 @@ def _epoch(state: State, points: Points, interrupt: CalmInterrupt, mode: Trainin
             loss.backward()
             for call in on_step:
                 call(state)
+            state.lr = _learning_rate(optimizer)
             optimizer.step()
         except BaseException as error:
             buffers.put_back()              # the step was not done, so the model is as before it
@@ -277,6 +282,13 @@ def _check(model: Any, train: Any, optimizer: Any, epochs: Any, metrics: Any, sc
         check_path(checkpoint, "fit, checkpoint")
         require(optimizer is None or hasattr(optimizer, "state_dict"), DTypeError,
                 "an optimizer with state_dict() and load_state_dict(), for the checkpoint", type(optimizer).__name__)
+
+
+def _learning_rate(optimizer: Any) -> float | None:
+    """Of the first group, where the optimiser tells it."""
+    groups = getattr(optimizer, "param_groups", None)
+    rate = groups[0].get("lr") if isinstance(groups, list) and groups and isinstance(groups[0], Mapping) else None
+    return float(rate) if isinstance(rate, (Real, Tensor)) else None
 
 
 def _strangers(model: Module, optimizer: Any) -> bool:

@@ -88,9 +88,9 @@ def check_metrics(metrics: Any, who: str) -> None:
     for name in metrics:
         if not isinstance(name, str):
             raise DTypeError(who=who, expected="names of metrics as strings", got=repr(name))
-        if name in ("loss", "epoch", "seconds") or name.startswith("valid_"):
+        if name in ("loss", "epoch", "lr", "seconds") or name.startswith("valid_"):
             raise RangeError(f"a metric cannot be called {name!r}: that is a column of its own", who=who,
-                             expected="any name but loss, epoch, seconds and valid_...", got=repr(name))
+                             expected="any name but loss, epoch, lr, seconds and valid_...", got=repr(name))
 
 
 def accuracy_metric(loss: Any) -> Mapping[str, Metric]:

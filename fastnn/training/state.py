@@ -47,6 +47,7 @@ class State:
     target
     output           what the model returned
     loss             its loss, a number
+    lr               the learning rate of its step, of the first group; None where none is told
 
     How it ends:
 
@@ -78,6 +79,7 @@ class State:
     target: Any = None
     output: Any = None
     loss: float = float("nan")
+    lr: float | None = None
 
     stopping: bool = False
     reason: str = ""

@@ -135,14 +135,17 @@ MADE = {
     "ModuleList": lambda: nn.ModuleList([nn.Linear(2, 2), nn.ReLU()]),
     "ModuleDict": lambda: nn.ModuleDict({"a": nn.Linear(2, 2)}),
     "SGD": lambda: nn.optim.SGD([nn.Parameter([1.0])], lr=0.1), "Adam": lambda: nn.optim.Adam([nn.Parameter([1.0])]),
-    "StepLR": lambda: nn.optim.StepLR(nn.optim.SGD([nn.Parameter([1.0])], lr=0.1), 2),
+    **{name: lambda name=name, given=given: getattr(nn.optim, name)(nn.optim.SGD([nn.Parameter([1.0])], lr=0.1), *given)
+       for name, given in (("StepLR", (2,)), ("MultiStepLR", ([2, 3],)), ("LambdaLR", (lambda epoch: 0.5,)),
+                           ("CosineAnnealingWarmRestarts", (2,)), ("OneCycleLR", (0.1, 50)), ("CyclicLR", (0.1, 0.2)),
+                           ("ReduceLROnPlateau", ()), ("WarmupLR", (3,)))},
     "TensorDataset": lambda: nn.data.TensorDataset(np.ones((5, 3)), np.arange(5)),
     "Subset": lambda: nn.data.Subset(nn.data.TensorDataset(np.arange(5)), [0, 1]),
 }
 ITEMS = ("__getitem__", "__setitem__", "__delitem__")
 # those that only make an iterator, are called by the class itself, or belong to a calculation
-NOT_HELD = {"forward", "buffers", "named_buffers", "named_modules", "named_parameters", "parameters", "factor", "rate",
-            "cost"}
+NOT_HELD = {"forward", "buffers", "named_buffers", "named_modules", "named_parameters", "parameters", "get_lr", "cost",
+            "scale_fn", "metric_of"}
 METHODS = [f"{kind}.{name}" for kind, make in MADE.items() for name in dir(make())
            if (name in ITEMS or not name.startswith("_")) and callable(getattr(make(), name)) and name not in NOT_HELD]
 
@@ -158,9 +161,9 @@ def test_methods(name):
                 lambda: getattr(MADE[kind](), method)(*args, **kwargs))
 
 
-MAKERS = {f"{c.__name__}": c for c in (nn.optim.SGD, nn.optim.Adam, nn.optim.AdamW, nn.optim.StepLR,
-                                       nn.optim.CosineAnnealingLR, nn.data.TensorDataset, nn.data.Subset,
-                                       nn.data.DataLoader)}
+MAKERS = {c.__name__: c for c in (nn.optim.SGD, nn.optim.Adam, nn.optim.AdamW, nn.data.TensorDataset, nn.data.Subset,
+                                  nn.data.DataLoader)}
+MAKERS |= {name: getattr(nn.optim.lr_scheduler, name) for name in nn.optim.lr_scheduler.__all__}
 MAKERS |= {f.__name__: f for f in (nn.evaluate, nn.from_dlpack)}
 
 

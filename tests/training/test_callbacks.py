@@ -93,7 +93,7 @@ def test_what_is_there_at_each_point():
             assert bits(model) != self.before and set(state.means.values()) == {"loss", "accuracy"}
 
         def on_epoch_end(self, state):
-            assert set(state.row) == {"epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "seconds"}
+            assert set(state.row) == {"epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "lr", "seconds"}
             assert state.history.rows[-1] is state.row and model.training
 
     history = fit(model, valid=blobs(), epochs=2, callbacks=[look := Look()])

@@ -395,7 +395,8 @@ NONSENSE = ["nonsense", None, True, float("nan"), -1, 1.5, 2**70, [], {}, {"a": 
 SENSIBLE = [
     (("optimizer", "param_groups", 0, "maximize"), (True,)),
     (("optimizer", "param_groups", 0), (1.5, 2**70)), (("scheduler", "base_lrs", 0), (1.5, 2**70)),
-    (("optimizer", "state"), ({},)),
+    (("scheduler", "_last_lr", 0), (1.5, 2**70)), (("scheduler", "eta_min"), (1.5, 2**70)),
+    (("optimizer", "state"), ({},)), (("history", 0, "lr"), (-1, 1.5, 2**70, float("nan"))),
     (("callbacks",), ({},)), (("callbacks", "Patience", "weights"), (None,)),
     (("callbacks", "Patience", "best"), (-1, 1.5, 2**70)),
     (("random", "generator", "state"), (2**70,)), (("history", 0, "loss"), (-1, 1.5, 2**70)),

@@ -34,7 +34,7 @@ def test_it_learns():
     model, history = run(15)
     assert history["valid_accuracy"][-1] > 0.95
     assert history["loss"][-1] < history["loss"][0] / 2
-    assert history.columns == ["epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "seconds"]
+    assert history.columns == ["epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "lr", "seconds"]
     x, y = blobs(30, 4)
     assert nn.evaluate(model, (x, y))["accuracy"] == history["valid_accuracy"][-1]
     np.testing.assert_array_equal(nn.predict(model, x, batch_size=7).data.argmax(1) == y,
@@ -146,7 +146,7 @@ def test_progress_in_a_pipe_is_one_line_per_epoch():
     line = progress_line(pipe)
     assert type(line) is Progress
     line.on_batch_end(standing(epochs=12, epoch=3, batch=1, batches=10))
-    row = {"epoch": 3, "loss": 0.5, "valid_accuracy": 0.9, "seconds": 1.26}
+    row = {"epoch": 3, "loss": 0.5, "valid_accuracy": 0.9, "lr": 0.1, "seconds": 1.26}
     line.on_epoch_end(standing(epochs=12, epoch=3, row=row))
     assert pipe.getvalue() == "epoch  3/12  loss 0.5000  valid accuracy 0.9000  1.3 s\n"
 
@@ -206,6 +206,73 @@ def test_a_schedule_counts_epochs_or_steps():
         schedule = nn.optim.StepLR(opt, 1000, interval=interval)
         nn.fit(model, blobs(), optimizer=opt, scheduler=schedule, epochs=3, batch_size=16, progress=False)
         assert schedule.last_epoch == want
+
+
+def with_schedule(make, epochs=3, **settings):
+    """(the schedule, the history) of 6 steps an epoch, from a learning rate of 0.1."""
+    model = network()
+    opt = nn.optim.SGD(model.parameters(), lr=0.1, momentum=0.5)
+    schedule = make(opt)
+    history = nn.fit(model, blobs(), blobs(), optimizer=opt, scheduler=schedule, epochs=epochs, batch_size=16,
+                     progress=False, **settings)
+    return schedule, history
+
+
+def test_the_history_has_the_learning_rate_of_an_epochs_last_step():
+    assert with_schedule(lambda o: nn.optim.ExponentialLR(o, 0.5))[1]["lr"] == [0.1, 0.05, 0.025]
+    steps = lambda o: nn.optim.LambdaLR(o, lambda step: 1 / (1 + step), interval="step")
+    assert with_schedule(steps)[1]["lr"] == pytest.approx([0.1 / n for n in (6, 12, 18)])
+    assert with_schedule(lambda o: None)[1]["lr"] == [0.1]*3
+
+    class WithoutGroups:
+        def step(self):
+            pass
+        zero_grad = step
+    history = nn.fit(network(), blobs(), optimizer=WithoutGroups(), progress=False)
+    assert "lr" not in history.columns
+
+
+def test_schedules_of_steps_and_warm_ups():
+    cycle, history = with_schedule(lambda o: nn.optim.OneCycleLR(o, 0.3, epochs=3, steps_per_epoch=6))
+    assert cycle.last_epoch == 18 and history["lr"][-1] == pytest.approx(0.3 / 25 / 1e4)
+    warm, history = with_schedule(lambda o: nn.optim.WarmupLR(o, 6, nn.optim.CosineAnnealingLR(o, 12, interval="step")))
+    assert warm.last_epoch == 18 and history["lr"][0] == 0.1
+    with pytest.raises(nn.RangeError, match=r"OneCycleLR\.step: all steps are done.*epochs times batches"):
+        with_schedule(lambda o: nn.optim.OneCycleLR(o, 0.3, total_steps=10))
+
+
+def test_a_plateau_gets_its_number_from_the_row():
+    seen = []
+
+    class Noted(nn.optim.ReduceLROnPlateau):
+        def step(self, metrics, epoch=None):
+            seen.append(metrics)
+            super().step(metrics, epoch)
+    for settings, column in (({}, "valid_loss"), ({"mode": "max", "metric": "valid_accuracy"}, "valid_accuracy"),
+                             ({"metric": "loss"}, "loss")):
+        seen.clear()
+        schedule, history = with_schedule(lambda o: Noted(o, **settings))
+        assert seen == history[column] and schedule.last_epoch == 3
+    never = with_schedule(lambda o: nn.optim.ReduceLROnPlateau(o, factor=0.5, patience=0, threshold=0.99), epochs=4)[1]
+    assert never["lr"] == [0.1, 0.1, 0.05, 0.025]
+    with pytest.raises(nn.RangeError, match="Write metric='valid_accuracy'"):
+        with_schedule(lambda o: nn.optim.ReduceLROnPlateau(o, mode="max"))
+    with pytest.raises(nn.RangeError, match=r"no column 'valid_los'.*mean 'valid_loss'"):
+        with_schedule(lambda o: nn.optim.ReduceLROnPlateau(o, metric="valid_los"))
+
+
+@pytest.mark.parametrize("make", [
+    lambda o: nn.optim.OneCycleLR(o, 0.3, total_steps=40), lambda o: nn.optim.ReduceLROnPlateau(o, patience=0),
+    lambda o: nn.optim.WarmupLR(o, 4, nn.optim.CosineAnnealingWarmRestarts(o, 3)),
+    lambda o: nn.optim.CyclicLR(o, 0.01, 0.2, 5), lambda o: nn.optim.MultiStepLR(o, [1, 2])])
+def test_a_run_with_any_schedule_resumes_exactly(make, tmp_path):
+    def run(path, epochs):
+        nn.seed(0)
+        return with_schedule(make, epochs, checkpoint=path)[1].rows
+    whole = run(tmp_path / "whole.npz", 4)
+    run(tmp_path / "half.npz", 2)
+    again = run(tmp_path / "half.npz", 4)
+    assert [{**row, "seconds": 0} for row in whole] == [{**row, "seconds": 0} for row in again]
 
 
 MISTAKES = [
@@ -278,7 +345,8 @@ def test_history_files(tmp_path):
     _, history = run(2)
     history.save(tmp_path / "h.csv")
     history.save(tmp_path / "h.jsonl")
-    assert (tmp_path / "h.csv").read_text().splitlines()[0] == "epoch,loss,accuracy,valid_loss,valid_accuracy,seconds"
+    columns = (tmp_path / "h.csv").read_text().splitlines()[0]
+    assert columns == "epoch,loss,accuracy,valid_loss,valid_accuracy,lr,seconds"
     assert len((tmp_path / "h.jsonl").read_text().splitlines()) == 2
     assert "svg" in history.plot()
     with pytest.raises(ValueError, match=r"\.csv or \.jsonl"):
@@ -316,7 +384,7 @@ def test_what_is_no_loss_is_said(loss, error, match):
     refused(error, match, nn.evaluate, loss=loss)
 
 
-@pytest.mark.parametrize("name", ["loss", "epoch", "seconds", "valid_loss"])
+@pytest.mark.parametrize("name", ["loss", "epoch", "lr", "seconds", "valid_loss"])
 def test_a_metric_does_not_take_the_name_of_a_column(name):
     metrics = {name: lambda output, target: 7.0}
     refused(nn.RangeError, f"cannot be called '{name}'", metrics=metrics, progress=False)

@@ -27,8 +27,8 @@ class History(Callback):
     Attributes
     ----------
     rows : list of dict
-        {"epoch": 1, "loss": ..., "seconds": ...}, and metrics by their names; what was measured on
-        validation data begins with "valid_".
+        {"epoch": 1, "loss": ..., "lr": ..., "seconds": ...}, and metrics by their names; what was
+        measured on validation data begins with "valid_".
     interrupted : bool
         Ctrl-C ended the run.
     stopped_early : bool

@@ -82,6 +82,6 @@ def numbers(row: Mapping[str, float]) -> str:
     for key, value in row.items():
         if key == "seconds":
             parts.append(f"{value:.1f} s")
-        elif key != "epoch":
+        elif key not in ("epoch", "lr"):
             parts.append(f"{key.replace('_', ' ')} {value:.4f}")
     return "  ".join(parts)

@@ -23,7 +23,8 @@ def schedule(scheduler: Any) -> Schedule:
 class Schedule(Callback):
     """Calls scheduler.step() after each epoch; `fit` makes it of scheduler=.
 
-    A checkpoint keeps the scheduler's own state.
+    One with a method metric_of(row), as ReduceLROnPlateau, gets that number of the epoch's row. A
+    checkpoint keeps the scheduler's own state.
     """
 
     @named
@@ -35,7 +36,11 @@ class Schedule(Callback):
         self.scheduler = scheduler
 
     def on_epoch_end(self, state: State) -> None:
-        self.scheduler.step()
+        metric_of = getattr(self.scheduler, "metric_of", None)
+        if metric_of is None:
+            self.scheduler.step()
+        else:
+            self.scheduler.step(metric_of(state.row))
 
 
 class StepSchedule(Schedule):
