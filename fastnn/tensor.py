@@ -770,8 +770,10 @@ def dtype_of(who: str, dtype: Any) -> np.dtype:
         found = None
     if (dtype is None or found is None or found.kind not in "fiub"
             or (found.kind == "f" and found.itemsize not in (4, 8))):
+        known = str(dtype).startswith("torch.") and str(dtype)[6:] in ("float32", "float64", "int32", "int64", "bool")
+        hint = f"It is PyTorch's: nn.{str(dtype)[6:]}." if known else ""
         raise DTypeError(who=who, expected="dtype float32, float64, an integer type or bool",
-                         got=repr(dtype) if found is None or dtype is None else str(found))
+                         got=repr(dtype) if found is None or dtype is None else str(found), hint=hint)
     # in the machine's order of bytes, and NumPy's own object
     return np.dtype(found.str.lstrip("<>"))
 

@@ -471,3 +471,12 @@ def test_a_module_that_is_missing_is_told(module, told):
     ("LazyConv3d", "1 and 2 dimensions"), ("quantize_per_tensor", "not quantised"), ("hann_windw", "np.hanning")])
 def test_a_name_leads_to_what_it_means_and_not_to_what_begins_like_it(name, told):
     assert told in names.advice(name, "fastnn")
+
+
+def test_a_type_of_pytorchs_is_told_with_its_name_here(torch):
+    for name in ("float32", "float64", "int64", "bool"):
+        with pytest.raises(nn.DTypeError, match=rf"got torch\.{name}\. It is PyTorch's: nn\.{name}\."):
+            nn.zeros(2, dtype=getattr(torch, name))
+        assert hasattr(nn, name)
+    with pytest.raises(nn.DTypeError, match=r"got torch\.complex64$"):
+        nn.zeros(2, dtype=torch.complex64)

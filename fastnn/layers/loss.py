@@ -2,20 +2,22 @@
 
 x is what the model gives, t the target. reduction is "mean", "sum" or "none" (one loss per element
 or sample). Gradients, costs and errors stand at the functions; an unknown reduction or an argument
-out of range raises RangeError when the loss is called, shapes that differ raise ShapeError.
+out of range raises RangeError when the loss is made, shapes that differ raise ShapeError when it is
+called.
 """
 
 from __future__ import annotations
 
 from inspect import signature
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from .. import functional as F
-from ..errors import DTypeError
+from ..errors import DTypeError, RangeError
 from ..ops.checks import legacy
-from ..ops.cross_entropy import notice_sigmoid
+from ..ops.cross_entropy import check_ignored, check_reduction, check_smoothing, notice_sigmoid
 from ..tensor import Tensor
 from .module import Module
+from .sizes import need_above
 
 __all__ = ["BCELoss", "BCEWithLogitsLoss", "CTCLoss", "CosineEmbeddingLoss", "CrossEntropyLoss", "GaussianNLLLoss",
            "HingeEmbeddingLoss", "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss", "MarginRankingLoss",
@@ -27,12 +29,15 @@ __all__ = ["BCELoss", "BCEWithLogitsLoss", "CTCLoss", "CosineEmbeddingLoss", "Cr
 class _Loss(Module):
     """What all losses share: the reduction."""
 
+    reductions: ClassVar[tuple[str, ...]] = ("none", "mean", "sum")
+
     def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
         super().__init__()
         for given in (size_average, reduce, reduction):
             if hasattr(given, "shape"):
                 self._refuse_call(given)
         self.reduction = legacy(type(self).__name__, size_average, reduce, reduction)
+        check_reduction(type(self).__name__, self.reduction, self.reductions)
 
     def _refuse_call(self, got: Any) -> NoReturn:
         """The arguments are those of a call."""
@@ -89,6 +94,8 @@ class SmoothL1Loss(_Loss):
     def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
                  beta: float = 1.0) -> None:
         super().__init__(size_average, reduce, reduction)
+        if not beta >= 0:
+            raise RangeError(who=type(self).__name__, expected="beta of at least 0", got=beta)
         self.beta = beta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -105,6 +112,7 @@ class HuberLoss(_Loss):
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
+        need_above(type(self).__name__, delta=delta)
         self.delta = delta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -137,6 +145,8 @@ class CrossEntropyLoss(_Loss):
         super().__init__(size_average, reduce, reduction)
         if isinstance(ignore_index, Tensor):
             self._refuse_call(ignore_index)
+        check_smoothing(type(self).__name__, label_smoothing)
+        check_ignored(type(self).__name__, ignore_index)
         self.register_buffer("weight", weight)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
@@ -157,6 +167,7 @@ class NLLLoss(_Loss):
     def __init__(self, weight: Any = None, size_average: bool | None = None, ignore_index: int = -100,
                  reduce: bool | None = None, reduction: str = "mean") -> None:
         super().__init__(size_average, reduce, reduction)
+        check_ignored(type(self).__name__, ignore_index)
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
 
@@ -242,6 +253,8 @@ class KLDivLoss(_Loss):
     tensor(0.6931)
     """
 
+    reductions = ("none", "mean", "batchmean", "sum")
+
     def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
                  log_target: bool = False) -> None:
         super().__init__(size_average, reduce, reduction)
@@ -315,6 +328,7 @@ class TripletMarginLoss(_Loss):
     def __init__(self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False,
                  size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
         super().__init__(size_average, reduce, reduction)
+        need_above(type(self).__name__, margin=margin)
         self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
@@ -333,6 +347,7 @@ class TripletMarginWithDistanceLoss(_Loss):
     def __init__(self, *, distance_function: Any = None, margin: float = 1.0, swap: bool = False,
                  reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
+        need_above(type(self).__name__, margin=margin)
         self.distance_function, self.margin, self.swap = distance_function, margin, swap
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
@@ -381,6 +396,8 @@ class MultiMarginLoss(_Loss):
     def __init__(self, p: int = 1, margin: float = 1.0, weight: Any = None, size_average: bool | None = None,
                  reduce: bool | None = None, reduction: str = "mean") -> None:
         super().__init__(size_average, reduce, reduction)
+        if p not in (1, 2):
+            raise RangeError(who=type(self).__name__, expected="p 1 or 2", got=p)
         self.p, self.margin = p, margin
         self.register_buffer("weight", weight)
 
@@ -410,6 +427,7 @@ class GaussianNLLLoss(_Loss):
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
+        need_above(type(self).__name__, eps=eps)
         self.full, self.eps = full, eps
 
     def forward(self, input: Tensor, target: Tensor, var: Any) -> Tensor:

@@ -11,6 +11,7 @@ import inspect
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
@@ -216,12 +217,13 @@ class Module:
 
     def _tell(self, error: FastnnError, inputs: tuple[Any, ...]) -> None:
         """Name this layer in an error of its call; another error where it got what a recurrent
-        layer gives.
+        layer gives, or a layer.
         """
-        if (error.layer is None and inputs and isinstance(inputs[0], tuple) and is_of_fastnn(type(self))
+        if (error.layer is None and inputs and isinstance(inputs[0], (tuple, Module)) and is_of_fastnn(type(self))
                 and not self._modules):
-            told = DTypeError("input must be a tensor or an array", who=type(self).__name__, got="tuple",
-                              hint=OF_RECURRENT)
+            told = DTypeError("input must be a tensor or an array", who=type(self).__name__,
+                              got=type(inputs[0]).__name__,
+                              hint=OF_RECURRENT if isinstance(inputs[0], tuple) else OF_LAYER)
             self._name_error(told)
             raise told from error
         self._name_error(error)
@@ -290,8 +292,13 @@ class Module:
             for home, what in zip(homes, ("parameter", "buffer", "module")):
                 if name in home:
                     if value is not None and not (home is self._buffers and isinstance(value, Tensor)):
-                        raise DTypeError(f"{name} is a {what}; it cannot be replaced by a {type(value).__name__}",
-                                         who=type(self).__name__)
+                        hint = (f"Write {name} = nn.Parameter(...), or copy the numbers: with nn.no_grad(): "
+                                f"layer.{name}.copy_(...)." if home is self._parameters and hasattr(value, "shape")
+                                else "A function becomes part of forward(); as a layer it is a Module, nn.ReLU()."
+                                if home is self._modules and callable(value) else "")
+                        kind = "function" if home is self._modules and callable(value) else type(value).__name__
+                        raise DTypeError(f"{name} is a {what}; it cannot be replaced by a {kind}",
+                                         who=type(self).__name__, hint=hint)
                     self._own(home, name, value)
                     return
             object.__setattr__(self, name, value)
@@ -697,6 +704,8 @@ def notice_training(layer: Module) -> None:
                   "predict, call model.eval() before, and model.train() after.")
 
 
+OF_LAYER = "Is a comma missing? In nn.Sequential(nn.Linear(2, 2), nn.ReLU()) commas join the layers."
+
 # What holds layers without the model's knowledge.
 PLAIN = (list, tuple, dict, set, frozenset, deque)
 
@@ -714,10 +723,14 @@ def held(value: Any, depth: int = 0) -> Iterator[Any]:
 
 def without_inputs(init: Any) -> Any:
     """The `__init__` of a layer, which refuses a tensor where a setting goes: a layer is made first
-    and called then. Where the annotation has room for a tensor, a vector of weights is one.
+    and called then. Where the annotation has room for a tensor, a vector of weights is one. Where
+    it says float, a number must stand.
     """
     signature = inspect.signature(init)
-    weights = {name for name in signature.parameters if name in ("weight", "pos_weight")}
+    places, known = list(signature.parameters), signature.parameters.keys()
+    weights = {name for name in places if name in ("weight", "pos_weight")}
+    numbers = {name: "None" in annotation for name, p in signature.parameters.items()
+               if (annotation := str(p.annotation)) in ("float", "float | None", "<class 'float'>")}
 
     @functools.wraps(init)
     def made(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -732,8 +745,19 @@ def without_inputs(init: Any) -> Any:
                 annotation = str(signature.parameters[name].annotation) if name in signature.parameters else ""
                 if isinstance(value, Tensor) and value.ndim and name not in weights and "Tensor" not in annotation:
                     refuse_inputs(type(self).__name__)
+        # of names that there are: a guard tells the others
+        for name, value in (*zip(places[1:], args), *kwargs.items()) if numbers and kwargs.keys() <= known else ():
+            if name in numbers and value.__class__ is not float and not (value is None and numbers[name]):
+                need_number(type(self).__name__, name, value)
         init(self, *args, **kwargs)
     return made
+
+
+def need_number(who: str, name: str, value: Any) -> None:
+    """A setting of a layer must be a real number; a tensor may hold one."""
+    if not isinstance(value, Real) and not (np.ndim(a := getattr(value, "_data", value)) == 0
+                                            and getattr(a, "dtype", np.dtype(object)).kind in "fiub"):
+        raise DTypeError(who=who, expected=f"{name} as a number", got=repr(value))
 
 
 def refuse_inputs(name: str) -> NoReturn:

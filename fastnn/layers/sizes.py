@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..device import on_cpu
-from ..errors import DTypeError
+from ..errors import DTypeError, RangeError
 from ..ops.checks import single
 from ..tensor import dtype_of
 
-__all__ = ["need_sizes", "parameter_dtype"]
+__all__ = ["need_above", "need_sizes", "parameter_dtype"]
 
 
 def need_sizes(who: str, low: float = 0, **sizes: Any) -> None:
@@ -20,6 +20,13 @@ def need_sizes(who: str, low: float = 0, **sizes: Any) -> None:
         if isinstance(value, (tuple, list)):
             raise DTypeError(who=who, expected=f"{name} as an int", got=value)
         single(who, name, value, low)
+
+
+def need_above(who: str, low: float = 0, **numbers: float) -> None:
+    """Every named number must be above `low`; NaN is not."""
+    for name, value in numbers.items():
+        if not value > low:
+            raise RangeError(who=who, expected=f"{name} above {low}", got=value)
 
 
 def parameter_dtype(who: str, dtype: Any, device: Any) -> np.dtype:

@@ -263,6 +263,11 @@ def check_ignored(who: str, ignore_index: Any) -> None:
         raise DTypeError(who=who, expected="ignore_index, a whole number of 64 bits", got=repr(ignore_index))
 
 
+def check_smoothing(who: str, label_smoothing: float) -> None:
+    if not 0 <= label_smoothing <= 1:
+        raise RangeError(who=who, expected="label_smoothing from 0 to 1", got=label_smoothing)
+
+
 def check_cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean",
                         label_smoothing: float = 0.0) -> None:
     check_reduction("cross_entropy", reduction)
@@ -272,8 +277,7 @@ def check_cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index
                          hint="Are the two swapped? It is cross_entropy(scores, labels).")
     classes = check_classes("cross_entropy", x, weight)
     need_array("cross_entropy", target=target)
-    if not 0 <= label_smoothing <= 1:
-        raise RangeError(who="cross_entropy", expected="label_smoothing from 0 to 1", got=label_smoothing)
+    check_smoothing("cross_entropy", label_smoothing)
     if target.dtype.kind != "f":
         return check_labels("cross_entropy", x, target, classes, ignore_index)
     if target.shape != x.shape:

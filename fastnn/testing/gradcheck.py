@@ -30,7 +30,8 @@ def gradcheck(function: Callable[..., Tensor], *inputs: Any, eps: float = 1e-6, 
     ----------
     function : function(*tensors) -> Tensor
     *inputs : array-like
-        Where to check; made float64.
+        Where to check; made float64. A tuple or list of tensors, as PyTorch's gradcheck takes, is
+        taken for the inputs.
     eps : float
         Half the distance of the two points whose difference is taken.
     tolerance : float
@@ -56,10 +57,15 @@ def gradcheck(function: Callable[..., Tensor], *inputs: Any, eps: float = 1e-6, 
     >>> import numpy as np, fastnn as nn
     >>> nn.testing.gradcheck(lambda x: nn.functional.relu(x) * x, [1.0, 2.0, -3.0])
     True
+    >>> nn.testing.gradcheck(nn.functional.linear, (nn.randn(2, 3), nn.randn(4, 3)))
+    True
     """
     if not callable(function):
         raise DTypeError(who="gradcheck", expected="a function of tensors first", got=type(function).__name__,
                          hint="Write gradcheck(function, x, ...).")
+    if len(inputs) == 1 and isinstance(inputs[0], (tuple, list)) and any(
+            isinstance(x, (Tensor, np.ndarray)) for x in inputs[0]):
+        inputs = tuple(inputs[0])
     rng = np.random.default_rng(seed)
     xs = [tensor(np.array(array_of(x), dtype=np.float64), requires_grad=True) for x in inputs]
     y = function(*xs)

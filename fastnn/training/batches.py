@@ -16,7 +16,7 @@ from ..layers.loss import CrossEntropyLoss
 from ..layers.module import Module
 from ..tensor import Tensor
 
-__all__ = ["length", "loader_of", "loss_of", "nothing_counts", "parts", "scalar_loss", "tell_strange"]
+__all__ = ["length", "loader_of", "loss_of", "nothing_counts", "parts", "scalar_loss", "tell_strange", "tell_who"]
 
 
 def loader_of(data: Any, batch_size: int, shuffle: bool, who: str) -> Any:
@@ -26,7 +26,14 @@ def loader_of(data: Any, batch_size: int, shuffle: bool, who: str) -> Any:
     if isinstance(data, DataLoader):
         return data
     if isinstance(data, tuple) or (isinstance(data, list) and not _holds_batches(data)):
-        data = TensorDataset(*[numbers(f"{who}, {part}", rows) for part, rows in zip(_names(len(data)), data)])
+        if not data:
+            raise ShapeError(who=who, expected="data, (inputs..., target)", got=f"an empty {type(data).__name__}")
+        arrays = [numbers(f"{who}, {part}", rows) for part, rows in zip(_names(len(data)), data)]
+        try:
+            data = TensorDataset(*arrays)
+        except ShapeError as error:
+            error.who = who
+            raise
     if isinstance(data, list) or not hasattr(data, "__getitem__") or not hasattr(data, "__len__"):
         if not hasattr(data, "__iter__"):
             raise DTypeError(who=who, expected="data: a DataLoader, a dataset, a tuple (inputs..., target) of arrays, "
@@ -50,8 +57,10 @@ def _names(parts: int) -> list[str]:
 
 def tell_strange(error: BaseException, inputs: tuple[Any, ...], target: Any, who: str) -> None:
     """Raise an error about what in a batch is no number, where a model or a loss refused the batch
-    and that is likely why: arrays of objects, a target that is None. A model may take words.
+    and that is likely why: arrays of objects, a target that is None. A model may take words. Any
+    other refusal is raised by the caller, with the name of its function in front.
     """
+    tell_who(error, who)
     if not isinstance(error, DTypeError):
         return
     for part, rows in zip(_names(len(inputs) + 1), (*inputs, target)):
@@ -59,6 +68,15 @@ def tell_strange(error: BaseException, inputs: tuple[Any, ...], target: Any, who
             found = strange(rows)
             if found is not None:
                 raise DTypeError(who=f"{who}, {part}", expected="numbers", got=found[0], hint=found[1]) from error
+
+
+def tell_who(error: BaseException, who: str) -> None:
+    """Put fit's name before that of the model or loss that refused a batch; the error of a callback
+    of the user's stays as it is.
+    """
+    if isinstance(error, (DTypeError, RangeError, ShapeError)) and not (
+            getattr(error, "__notes__", None) or error.who.startswith(who)):
+        error.who = f"{who}, {error.who}"
 
 
 # What a loss is called elsewhere, without "_" and "loss" -> its function here

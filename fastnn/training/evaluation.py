@@ -11,13 +11,13 @@ import numpy as np
 from ..autograd import no_grad
 from ..data import DataLoader, Dataset
 from ..data.dataset import numbers
-from ..errors import DTypeError, RangeError, ShapeError
+from ..errors import DTypeError, FastnnError, RangeError, ShapeError
 from ..guard import named
 from ..layers.modes import evaluating
 from ..layers.module import Module
 from ..layers.recurrent import GRU, LSTM, RNN
 from ..tensor import Tensor, wrapped
-from .batches import loader_of, loss_of, nothing_counts, parts, scalar_loss, tell_strange
+from .batches import loader_of, loss_of, nothing_counts, parts, scalar_loss, tell_strange, tell_who
 from .counting import Counting
 from .means import Means, Metric, accuracy_metric, check_metrics
 
@@ -86,7 +86,7 @@ def measure(model: Module, loader: Any, loss_function: Callable[..., Tensor], me
                 output = model(*inputs)
                 # classes of weight 0 alone: their mean loss is 0/0, their accuracy is not
                 loss = scalar_loss(loss_function, output, target, who).item() if weight else 0.0
-            except DTypeError as error:
+            except FastnnError as error:
                 tell_strange(error, inputs, target, who)
                 raise
             means.add(loss, output, target, size, weight, counting.summed)
@@ -135,6 +135,12 @@ def predict(model: Module, *inputs: Any, batch_size: int = 256) -> Any:
             raise DTypeError(who="predict, input", expected="arrays or Tensors of shape (N, ...)",
                              got=type(x).__name__, hint="Of a loader, with nn.no_grad(): "
                              "nn.cat([model(x) for x, y in loader]).")
+        if isinstance(x, (tuple, list)):
+            shapes = {a.shape for a in x if isinstance(a, (np.ndarray, Tensor)) and a.ndim}
+            if len(shapes) > 1 or (shapes and isinstance(x, tuple)):
+                raise DTypeError(who="predict, input", expected="arrays or Tensors of shape (N, ...)",
+                                 got=f"a {type(x).__name__} of arrays", hint="Give the inputs alone, without the "
+                                 "target, and one by one: predict(model, x).")
     arrays = [numbers(f"predict, input {i}" if len(inputs) > 1 else "predict, input", x) for i, x in enumerate(inputs)]
     sizes = [a.shape[0] if a.ndim else None for a in arrays]
     if not arrays or None in sizes or len(set(sizes)) > 1:
@@ -144,7 +150,12 @@ def predict(model: Module, *inputs: Any, batch_size: int = 256) -> Any:
         pieces = []
         for i in range(0, max(sizes[0] or 0, 1), batch_size):
             batch = [Tensor(a.data[i:i + batch_size]) for a in arrays]
-            pieces.append(_samples(model(*batch), len(batch[0]), model))
+            try:
+                output = model(*batch)
+            except FastnnError as error:
+                tell_who(error, "predict")
+                raise
+            pieces.append(_samples(output, len(batch[0]), model))
     return _joined(pieces)
 
 

@@ -137,7 +137,7 @@ def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..
         model, optimizer=Adam(model.parameters()) if optimizer is None else optimizer,
         loss_function=loss_of(loss, "fit"), metrics=accuracy_metric(loss) if metrics is None else metrics,
         loader=loader_of(train, batch_size, True, "fit"),
-        valid_loader=None if valid is None else loader_of(valid, batch_size, False, "fit"),
+        valid_loader=None if valid is None else loader_of(valid, batch_size, False, "fit, validation"),
         epochs=epochs, history=history, scheduler=scheduler, checkpoint=checkpoint)
     state.callbacks = [
         *([schedule(scheduler)] if scheduler is not None else []),

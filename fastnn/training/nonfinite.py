@@ -11,8 +11,12 @@ from ..errors import NonFiniteError
 from ..layers.module import Module
 from ..moved import moved_names
 from ..random import random_state, set_random_state
+from ..tensor import Tensor
 
 __all__ = ["explain"]
+
+
+HUGE = 1e6                                          # outputs of a step that was too large
 
 
 def explain(model: Module, inputs: tuple[Any, ...], target: Any, loss: float, random: dict[str, Any],
@@ -45,7 +49,7 @@ def explain(model: Module, inputs: tuple[Any, ...], target: Any, loss: float, ra
     try:
         set_random_state(random)
         with no_grad(), np.errstate(all="ignore"):
-            model(*inputs)
+            output = model(*inputs)
     finally:
         for remove in removers:
             remove()
@@ -56,6 +60,11 @@ def explain(model: Module, inputs: tuple[Any, ...], target: Any, loss: float, ra
         return NonFiniteError(f"{what}: this layer was the first to make NaN or infinity out of finite numbers",
                               who=first[0], hint="Lower the learning rate, clip the gradients (clip_norm=1.0), "
                                                  "or scale the inputs.")
+    largest = float(np.abs(output._data).max(initial=0)) if isinstance(output, Tensor) else 0.0
+    if largest > HUGE:
+        return NonFiniteError(f"{what}: the model's outputs are as large as {largest:.0e}, which the loss function "
+                              "could not hold, so an earlier step was too large", who="fit",
+                              hint="Lower the learning rate, clip the gradients (clip_norm=1.0), or scale the inputs.")
     return NonFiniteError(f"{what}, although every layer's output is finite: the loss function made it", who="fit",
                           hint="Does the loss take logits, and are the targets in its range?")
 

@@ -1,6 +1,7 @@
 """Module: walking, state, modes, hooks, copies; and errors that name the layer."""
 
 import copy
+import inspect
 import pickle
 import re
 
@@ -865,3 +866,67 @@ def test_an_optimiser_takes_named_parameters():
     assert optimizer.param_groups[0]["params"] == [layer.weight, layer.bias]
     groups = nn.optim.SGD([{"params": layer.named_parameters()}], lr=1).param_groups
     assert groups[0]["params"] == [layer.weight, layer.bias]
+
+
+def layers_with_numbers():
+    """(class, setting) of each setting of a layer that is a float."""
+    for name in sorted(dir(nn)):
+        layer = getattr(nn, name)
+        if isinstance(layer, type) and issubclass(layer, nn.Module):
+            for parameter in inspect.signature(layer).parameters.values():
+                if parameter.annotation in ("float", "float | None") and parameter.default is not parameter.empty:
+                    yield pytest.param(layer, parameter, id=f"{name}.{parameter.name}")
+
+
+@pytest.mark.parametrize("layer, parameter", list(layers_with_numbers()))
+@pytest.mark.parametrize("value", [1j, "a", [1.0], None])
+def test_a_setting_that_is_no_number_is_refused_when_the_layer_is_made(layer, parameter, value):
+    if value is None and "None" in parameter.annotation:
+        return
+    needed = [4 for p in inspect.signature(layer).parameters.values()
+              if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    with pytest.raises((nn.DTypeError, nn.RangeError), match=parameter.name):
+        layer(*needed, **{parameter.name: value})
+
+
+@pytest.mark.parametrize("make, words", [
+    (lambda: nn.HuberLoss(delta=-1), "HuberLoss: expected delta above 0, got -1"),
+    (lambda: nn.HuberLoss(delta=float("nan")), "HuberLoss: expected delta above 0, got nan"),
+    (lambda: nn.SmoothL1Loss(beta=-1.0), "SmoothL1Loss: expected beta of at least 0, got -1.0"),
+    (lambda: nn.CrossEntropyLoss(label_smoothing=2), "CrossEntropyLoss: expected label_smoothing from 0 to 1, got 2"),
+    (lambda: nn.CrossEntropyLoss(ignore_index="a"), "CrossEntropyLoss: expected ignore_index"),
+    (lambda: nn.NLLLoss(ignore_index=None), "NLLLoss: expected ignore_index"),
+    (lambda: nn.GaussianNLLLoss(eps=0.0), "GaussianNLLLoss: expected eps above 0, got 0.0"),
+    (lambda: nn.TripletMarginLoss(margin=0.0), "TripletMarginLoss: expected margin above 0, got 0.0"),
+    (lambda: nn.TripletMarginWithDistanceLoss(margin=-1.0), "TripletMarginWithDistanceLoss: expected margin above 0"),
+    (lambda: nn.MultiMarginLoss(p=3), "MultiMarginLoss: expected p 1 or 2, got 3")])
+def test_a_setting_of_a_loss_outside_its_range_is_refused_when_it_is_made(make, words):
+    with pytest.raises((nn.DTypeError, nn.RangeError)) as caught:
+        make()
+    assert str(caught.value).startswith(words)
+
+
+@pytest.mark.parametrize("name", [name for name in dir(nn) if name.endswith("Loss") and "Adaptive" not in name])
+def test_an_unknown_reduction_is_refused_when_the_loss_is_made(name):
+    with pytest.raises(nn.RangeError, match=rf"^{getattr(nn, name).__name__}: expected reduction .*'median'"):
+        getattr(nn, name)(reduction="median")
+
+
+def test_a_tensor_of_one_number_may_be_a_setting():
+    assert nn.LeakyReLU(np.float32(0.5))(nn.tensor([-1.0])).item() == -0.5
+    assert nn.LeakyReLU(nn.tensor(0.5)).negative_slope == 0.5
+
+
+def test_what_takes_the_place_of_a_parameter_or_a_layer_is_told_how_to():
+    layer, model = nn.Linear(2, 2), nn.Sequential(nn.ReLU())
+    for value in (nn.zeros(2, 2), np.zeros((2, 2))):
+        with pytest.raises(nn.DTypeError, match=r"weight = nn\.Parameter\(\.\.\.\), .*copy_"):
+            layer.weight = value
+    with pytest.raises(nn.DTypeError, match=r"cannot be replaced by a function.*Module"):
+        setattr(model, "0", nn.functional.relu)
+
+
+def test_a_layer_that_is_called_on_a_layer_misses_a_comma():
+    with pytest.raises(nn.DTypeError, match=r"got ReLU\. Is a comma missing\?"):
+        nn.Sequential(nn.Linear(2, 2)
+                      (nn.ReLU()))

@@ -456,7 +456,54 @@ def test_what_a_model_takes_need_not_be_numbers():
     assert model.scale.item() != 1
     # and an error of another kind stays what it is
     batches = ((words, nn.tensor([1, 2])) for words in (("a", "bcd"), ("ab", "c")))
-    with pytest.raises(nn.DTypeError, match=r"^add: "):
+    with pytest.raises(nn.DTypeError, match=r"^fit, add: "):
         nn.fit(model, batches, loss=lambda output, target: nn.add(output, "x").sum(), epochs=1, progress=False)
     with pytest.raises(nn.DTypeError, match=r"^predict, input: .* got None at row 0, column 1"):
         nn.predict(nn.Linear(2, 1), [[1.0, None]])
+
+
+def test_what_refuses_the_data_is_told_with_the_name_of_the_function_that_was_called():
+    model, x, y = nn.Linear(3, 2), np.zeros((8, 3), "float32"), np.zeros(8, "int64")
+    wrong = {"float64": x.astype("float64"), "uint8": x.astype("uint8"), "(8, 2)": x[:, :2]}
+    for words, data in wrong.items():
+        for name, call in (("fit", lambda data=data: nn.fit(model, (data, y), progress=False)),
+                           ("evaluate", lambda data=data: nn.evaluate(model, (data, y))),
+                           ("predict", lambda data=data: nn.predict(model, data)),
+                           ("fit, validation", lambda data=data: nn.fit(model, (x, y), (data, y), progress=False))):
+            with pytest.raises(nn.FastnnError, match=rf"^{name}, model \(Linear 3 -> 2\)") as caught:
+                call()
+            assert words in str(caught.value)
+    with pytest.raises(nn.DTypeError, match=r"^fit, mse_loss: .* float64"):
+        nn.fit(model, (x, np.zeros((8, 2))), loss="mse", progress=False)
+    for empty in ([], ()):
+        with pytest.raises(nn.ShapeError, match=r"^fit, validation: .* got an empty"):
+            nn.fit(model, (x, y), valid=empty)
+    with pytest.raises(nn.ShapeError, match=r"^evaluate: the arrays differ in their number of samples"):
+        nn.evaluate(model, (x, y[:3]))
+
+
+def test_the_error_of_a_users_callback_keeps_its_words():
+    class Refusing(nn.training.Callback):
+        def on_step(self, state):
+            raise nn.RangeError("no more", who="mine")
+    with pytest.raises(nn.RangeError, match=r"^mine: no more"):
+        nn.fit(nn.Linear(3, 2), (np.zeros((8, 3), "float32"), np.zeros(8, "int64")), callbacks=[Refusing()])
+
+
+def test_predict_takes_inputs_and_no_target():
+    x, y = np.zeros((8, 3), "float32"), np.zeros(8, "int64")
+    for given in ((x, y), [x, y], (nn.tensor(x), nn.tensor(x))):
+        with pytest.raises(nn.DTypeError, match=r"^predict, input: .* without the target.* predict\(model, x\)"):
+            nn.predict(nn.Linear(3, 2), given)
+    assert nn.predict(nn.Linear(3, 2), [row for row in x]).shape == (8, 2)
+    assert nn.predict(nn.Linear(3, 2), ((1, 2, 3), (4, 5, 6.0))).shape == (2, 2)
+
+
+def test_a_loss_that_overflows_after_too_large_a_step_names_the_learning_rate():
+    x = np.ones((8, 3), "float32")
+    model = nn.Linear(3, 1)
+    with pytest.raises(nn.NonFiniteError, match=r"outputs are as large as .* Lower the learning rate"):
+        nn.fit(model, (x, x[:, :1]), loss="mse", epochs=9, progress=False,
+               optimizer=nn.optim.SGD(model.parameters(), lr=1e10))
+    with pytest.raises(nn.NonFiniteError, match=r"the loss function made it.* Does the loss take logits"):
+        nn.fit(nn.Linear(3, 1), (0 * x, x), loss=lambda output, target: (0 * output).log().mean(), progress=False)
