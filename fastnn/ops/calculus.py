@@ -55,7 +55,8 @@ def gradient(input: Tensor, *, spacing: Any = None, dim: int | Sequence[int] | N
         dimension's size, or a size is at most edge_order.
     DTypeError : for booleans and uint8, and for other kinds of spacing.
 
-    Cost: some five passes over the elements for each dimension.
+    Cost: some five passes over the elements for each dimension. The slopes of positions are
+    differences, in which the digits of large numbers cancel.
 
     >>> import fastnn as nn
     >>> nn.gradient(nn.tensor([0.0, 1.0, 4.0, 9.0]))
@@ -111,7 +112,8 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = 
     ShapeError : if a vector x has not y's size along dim, or x does not broadcast with y.
     DTypeError : for booleans.
 
-    Cost: four passes over the elements. An infinite end gives an infinity, in PyTorch NaN.
+    Cost: four passes over the elements. An infinite end gives an infinity, in PyTorch NaN. The sum
+    of two areas that leave the range is NaN where their signs differ.
 
     >>> import fastnn as nn
     >>> nn.trapezoid(nn.tensor([1.0, 2.0, 4.0]), nn.tensor([0.0, 1.0, 3.0]))

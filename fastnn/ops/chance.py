@@ -88,7 +88,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     RangeError : if tau is not above 0, or there is no such dimension.
     DTypeError : if logits are not floating point.
 
-    Cost: as `softmax`, and a random number and a logarithm for each element.
+    Cost: as `softmax`, and a random number and a logarithm for each element. NaN as in `softmax`.
 
     Reference: Jang, Gu, Poole (2017), "Categorical reparameterization with Gumbel-softmax",
     arXiv:1611.01144.

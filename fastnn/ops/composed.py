@@ -231,9 +231,7 @@ def nextafter(input: Tensor, other: Tensor) -> Tensor:
     """
     need_float("nextafter", input=input._data, other=other._data)
     a, b = broadcast_tensors(input, other)
-    y = clone(a)                                    # with slope 1; a sum might flush what is tiny
-    y._data[...] = np.nextafter(a._data, b._data)
-    return where(eq(a, b), stepped("nextafter", b._data, b), y)
+    return where(eq(a, b), stepped("nextafter", b._data, b), with_values(a, np.nextafter(a._data, b._data)))
 
 
 def positive(input: Tensor) -> Tensor:
@@ -302,6 +300,31 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 
 # ---- what the functions share --------------------------------------------------------------------
+def share_of(weight: Tensor, x: Tensor) -> Tensor:
+    """weight x, and 0 where weight is 0 and x infinite; the slopes are x and weight."""
+    y = mul(weight, x)
+    none = (weight._data == 0) & np.isinf(x._data)
+    if none.any():
+        y._data[none] = 0
+    return y
+
+
+def with_values(x: Tensor, values: np.ndarray) -> Tensor:
+    """Other values, with slope 1: of what is scaled before a function and back behind it."""
+    y = clone(x)                                    # a sum might flush what is tiny
+    y._data[...] = values
+    return y
+
+
+def lead_of(x: np.ndarray, axis: int, p: float = 2.0) -> np.ndarray:
+    """What each slice is divided by so that no sum of its p-th powers overflows or vanishes: its
+    largest |x|, for p < 0 its smallest; 1 where that is 0, infinite or NaN. The axis stays.
+    """
+    size = np.abs(x)
+    lead = size.max(axis, keepdims=True, initial=0) if p > 0 else size.min(axis, keepdims=True, initial=np.inf)
+    return np.where((lead > 0) & (lead < np.inf), lead, 1).astype(x.dtype)
+
+
 def multiple_added(who: str, input: Tensor, op: Any, a: Tensor, b: Tensor, value: float) -> Tensor:
     """input + op(value a, b), in the order of PyTorch; of integers, where no order matters,
     input + value op(a, b).

@@ -47,7 +47,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, *
     RangeError : if there is no such dimension.
     DTypeError : if input is not floating point.
 
-    Cost: that of `norm`, and two passes.
+    Cost: that of `norm`, and two passes. An infinite element gives NaN, as in PyTorch.
 
     >>> import fastnn as nn
     >>> nn.functional.normalize(nn.tensor([[3.0, 4.0]]))
@@ -77,7 +77,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8, *
     ShapeError : if the shapes do not broadcast.
     DTypeError : if one is not floating point.
 
-    Cost: two norms, a product and a sum.
+    Cost: two norms, a product and a sum. An infinite element gives NaN, as in PyTorch.
 
     >>> import fastnn as nn
     >>> nn.functional.cosine_similarity(nn.tensor([[1.0, 0.0]]), nn.tensor([[3.0, 4.0]]))
@@ -242,7 +242,7 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     RangeError : if there is no such dimension, p is not above 0, or maxnorm is negative.
     DTypeError : if input is not floating point.
 
-    Cost: a norm, and three passes over the elements.
+    Cost: a norm, and three passes over the elements. An infinite element gives NaN, as in PyTorch.
 
     >>> import fastnn as nn
     >>> nn.renorm(nn.tensor([[3.0, 4.0], [0.0, 1.0]]), 2, 0, 1.0)

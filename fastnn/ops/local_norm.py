@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,12 @@ from ..tensor import Tensor
 from .arithmetic import add, div, mul
 from .batch_norm import batch_norm
 from .checks import need_float, single
-from .elementary import pow, square
+from .elementary import abs, pow, square
 from .norm import group_norm
 from .pad import pad
 from .shape import reshape
 from .slices import narrow
+from .transcendental import hypot
 
 __all__ = ["instance_norm", "local_response_norm"]
 
@@ -96,7 +99,9 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     ShapeError : if there are fewer than three dimensions, or size is below 1.
     DTypeError : if input is not floating point.
 
-    Cost: min(size, 2 C + 1) + 5 passes over the elements.
+    Cost: min(size, 2 C + 1) + 5 passes over the elements, and as many again, of `hypot`, where a
+    square has left the range. An infinite element gives NaN, as in PyTorch. With k = 0 the slopes
+    of tiny elements leave the range, and may be NaN.
 
     Reference: Krizhevsky, Sutskever, Hinton (2012), "ImageNet classification with deep
     convolutional neural networks".
@@ -110,13 +115,31 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     need_float("local_response_norm", input=input._data)
     if input.ndim < 3:
         raise ShapeError(who="local_response_norm", expected="input of shape (N, C, ...)", got=input.shape)
-    N, C, *_ = input.shape
-    rows = reshape(square(input), N, C, -1) if input.numel() else reshape(square(input), N, C, 0)
-    # C channels further there are none, and zeros add nothing
+    below = pow(add(mul(neighbours(square(input), n, add), alpha / n), k), beta)
+    if k >= 0 and alpha > 0 and out_of_range(input._data, below._data):
+        # (alpha / n)^beta length^(2 beta), without the squares and in two steps
+        length = neighbours(abs(input), n, hypot)
+        root = pow(hypot(length, math.sqrt(k * n / alpha)) if k else length, beta)
+        return div(div(mul(input, (n / alpha)**beta), root), root)
+    return div(input, below)
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def neighbours(x: Tensor, n: int, together: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """The n channels around each, taken together one after another; 0 where there are none."""
+    N, C, *_ = x.shape
+    rows = reshape(x, N, C, -1) if x.numel() else reshape(x, N, C, 0)
+    # C channels further there are none
     before, after = min(n // 2, C), min((n - 1) // 2, C)
     padded = pad(rows, (0, 0, before, after))
     total = narrow(padded, 1, 0, C)
     for i in range(1, before + 1 + after):
-        total = add(total, narrow(padded, 1, i, C))
-    below = pow(add(mul(total, alpha / n), k), beta)
-    return div(input, reshape(below, input.shape))
+        total = together(total, narrow(padded, 1, i, C))
+    return reshape(total, x.shape)
+
+
+def out_of_range(x: np.ndarray, below: np.ndarray) -> bool:
+    """Whether squares of numbers other than infinity have overflowed or vanished."""
+    with np.errstate(all="ignore"):
+        lost = (np.isinf(below) | (below < 1e6 * np.finfo(below.dtype).tiny)) & (x != 0)
+        return bool(lost.any() and np.isfinite(x).all())

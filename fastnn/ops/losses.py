@@ -6,6 +6,7 @@ Kernels: csrc/pointwise/loss.c. Definitions: fastnn/reference/losses.py.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,11 @@ from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import losses as reference
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor, tensor, wrapped
 from .arithmetic import div, mul
 from .checks import legacy, need_float
 from .cross_entropy import check_reduction, notice_no_logarithms, notice_sigmoid
+from .indexing import where
 from .reduce import mean, sum
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "kl_div", "l1_loss", "mse_loss",
@@ -40,7 +42,8 @@ def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, re
     size_average, reduce : bool, optional
         PyTorch's older words for the reduction: reduce=False is "none", size_average=False "sum".
     weight : Tensor of input's shape, optional
-        A factor for each element; the mean is then over the sum of the weights.
+        A factor for each element; the mean is then over the sum of the weights. An element that
+        weighs 0 costs nothing and has slope 0, even if its error is infinite.
 
     Returns
     -------
@@ -62,8 +65,7 @@ def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, re
     """
     reduction = reduction if size_average is reduce is None else legacy("mse_loss", size_average, reduce)
     if weight is not None:
-        loss = apply(MSE_LOSS, input, target, reduction="none")
-        return weighted("mse_loss", loss, weight, reduction)
+        return weighted("mse_loss", partial(mse_loss, reduction="none"), input, target, weight, reduction)
     return apply(MSE_LOSS, input, target, reduction=reduction)
 
 
@@ -82,8 +84,7 @@ def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, red
     """
     reduction = reduction if size_average is reduce is None else legacy("l1_loss", size_average, reduce)
     if weight is not None:
-        loss = apply(L1_LOSS, input, target, reduction="none")
-        return weighted("l1_loss", loss, weight, reduction)
+        return weighted("l1_loss", partial(l1_loss, reduction="none"), input, target, weight, reduction)
     return apply(L1_LOSS, input, target, reduction=reduction)
 
 
@@ -138,7 +139,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     delta : float
         Where the parabola meets the line, in units of the input, and the line's slope.
     weight : Tensor of input's shape, optional
-        A factor for each element; the mean is over the number of elements, as PyTorch's.
+        As in `mse_loss`; the mean is over the number of elements, as PyTorch's.
 
     Raises
     ------
@@ -155,8 +156,8 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     tensor([0.125, 4.000])
     """
     if weight is not None:
-        loss = apply(HUBER_LOSS, input, target, reduction="none", delta=float(delta))
-        return weighted("huber_loss", loss, weight, reduction, over_weights=False)
+        each = partial(huber_loss, reduction="none", delta=delta)
+        return weighted("huber_loss", each, input, target, weight, reduction, over_weights=False)
     return apply(HUBER_LOSS, input, target, reduction=reduction, delta=float(delta))
 
 
@@ -320,14 +321,27 @@ def check_probabilities(who: str, name: str, p: np.ndarray, hint: str) -> None:
         raise RangeError(who=who, expected=f"every {name} from 0 to 1", got=float(worst), hint=hint)
 
 
-def weighted(who: str, loss: Tensor, weight: Tensor, reduction: str, over_weights: bool = True) -> Tensor:
+def weighed(weight: Tensor, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    """weight function(*inputs), element by element, with a finite function(0, ...); what weighs
+    nothing is 0 and has slope 0, also where the function is infinite.
+    """
+    y = function(*inputs)
+    none = (weight._data == 0) & np.isinf(y._data)
+    if none.any():                                  # before the function: its slope may be infinite
+        y = function(*[where(wrapped(none), 0.0, x) for x in inputs])
+    return mul(y, weight)
+
+
+def weighted(who: str, function: Callable[..., Tensor], input: Tensor, target: Tensor, weight: Tensor, reduction: str,
+             over_weights: bool = True) -> Tensor:
     """The losses of the elements, each times its weight, reduced. PyTorch divides by the sum of the
     weights, but of huber_loss by the number of elements.
     """
     check_reduction(who, reduction)
-    if weight.shape != loss.shape:
-        raise ShapeError(who=who, expected=f"weight of the input's shape {loss.shape}", got=weight.shape)
-    each = mul(loss, weight)
+    check_pair(who, input._data, target._data)
+    if weight.shape != input.shape:
+        raise ShapeError(who=who, expected=f"weight of the input's shape {input.shape}", got=weight.shape)
+    each = weighed(weight, function, input, target)
     if reduction == "none":
         return each
     if reduction == "sum":

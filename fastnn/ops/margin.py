@@ -9,20 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import no_grad
+from ..autograd import apply, no_grad
 from ..errors import RangeError, ShapeError
 from ..tensor import Tensor
 from .activation import logsigmoid
 from .arithmetic import add, common_shape, div, minimum, mul, sub
 from .checks import legacy, need_float, need_integers
+from .clone import to
 from .compare import eq, gt, ne
-from .composed import rsub
+from .composed import positive, rsub, share_of
 from .cross_entropy import check_reduction
 from .distance import pairwise_distance
-from .elementary import clamp, exp, log, neg, sqrt, square
+from .elementary import clamp, exp, log, neg, square
 from .indexing import gather, getitem, where
-from .reduce import mean, sum
+from .losses import BINARY_CROSS_ENTROPY_WITH_LOGITS, weighed
+from .reduce import mean, norm, sum
 from .shape import reshape, unsqueeze
+from .transcendental import hypot
 
 __all__ = ["cosine_embedding_loss", "gaussian_nll_loss", "hinge_embedding_loss", "margin_ranking_loss",
            "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "poisson_nll_loss",
@@ -52,7 +55,8 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     DTypeError : if a score is not floating point.
     RangeError : for an unknown reduction.
 
-    Cost: five passes over the elements.
+    Cost: five passes over the elements. The difference of two equal infinities is NaN, as in
+    PyTorch.
 
     >>> import fastnn as nn
     >>> a, b, t = nn.tensor([1.0, 2.0]), nn.tensor([0.0, 4.0]), nn.tensor([1.0, 1.0])
@@ -61,7 +65,7 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     """
     reduction = reduction if size_average is reduce is None else legacy("margin_ranking_loss", size_average, reduce)
     checked("margin_ranking_loss", reduction, input1=input1, input2=input2)
-    return reduced(hinge(add(mul(neg(target), sub(input1, input2)), margin)), reduction)
+    return reduced(hinge(add(share_of(neg(target), sub(input1, input2)), margin)), reduction)
 
 
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, size_average: bool | None = None,
@@ -79,7 +83,8 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, siz
     reduction : as in `margin_ranking_loss`
     size_average, reduce : as in `mse_loss`
 
-    Errors and cost: as `margin_ranking_loss`.
+    Errors and cost: as `margin_ranking_loss`. Another target costs the sum of both, which is NaN at
+    x = -infinity, as in PyTorch.
 
     >>> import fastnn as nn
     >>> nn.hinge_embedding_loss(nn.tensor([0.5, 0.25]), nn.tensor([1.0, -1.0]), reduction="none")
@@ -112,7 +117,8 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
     ShapeError : if the shapes do not fit.
     DTypeError, RangeError : as `margin_ranking_loss`.
 
-    Cost: six passes over the vectors.
+    Cost: eight passes over the vectors, of any length: no square overflows. An infinite element
+    gives NaN, as in PyTorch.
 
     >>> import fastnn as nn
     >>> a, b = nn.tensor([[1.0, 0.0], [1.0, 0.0]]), nn.tensor([[0.0, 2.0], [3.0, 0.0]])
@@ -126,9 +132,9 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
         raise ShapeError(who=who, expected="inputs (N, D) and a target (N,), or (D,) and ()",
                          got=f"{input1.shape}, {input2.shape} and {target.shape}")
     common_shape(who, input1.shape, input2.shape)
-    product = sum(mul(input1, input2), -1)
-    sizes = [add(sum(square(x), -1), 1e-12) for x in (input1, input2)]      # so that 0 has a slope
-    cosine = div(product, sqrt(mul(*sizes)))
+    # over the root of |x|^2 + 1e-12, without the squares, which overflow; so 0 has a slope
+    a, b = (div(x, hypot(norm(x, 2, -1, True), 1e-6)) for x in (input1, input2))
+    cosine = sum(mul(a, b), -1)
     alike = where(eq(target, 1), rsub(cosine, 1), 0.0)
     return reduced(add(alike, where(eq(target, -1), hinge(sub(cosine, margin)), 0.0)), reduction)
 
@@ -153,7 +159,8 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
     reduction : as in `margin_ranking_loss`
     size_average, reduce : as in `mse_loss`
 
-    Errors: as `margin_ranking_loss`. Cost: two or three times `pairwise_distance`.
+    Errors: as `margin_ranking_loss`. Cost: two or three times `pairwise_distance`. The difference
+    of two infinite distances is NaN, as in PyTorch.
 
     Reference: Schroff, Kalenichenko, Philbin (2015), "FaceNet", arXiv:1503.03832.
 
@@ -179,7 +186,7 @@ def triplet_margin_with_distance_loss(anchor: Tensor, positive: Tensor, negative
     distance_function : function of two tensors, optional
         None: `pairwise_distance`.
 
-    Errors and cost: as `triplet_margin_loss`.
+    Errors, NaN and cost: as `triplet_margin_loss`.
 
     >>> import fastnn as nn
     >>> a, b, c = nn.tensor([[0.0]]), nn.tensor([[3.0]]), nn.tensor([[2.0]])
@@ -205,7 +212,8 @@ def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = 
     reduction : as in `margin_ranking_loss`
     size_average, reduce : as in `mse_loss`
 
-    Errors: as `margin_ranking_loss`. Cost: as `logsigmoid`, and three passes.
+    Errors: as `margin_ranking_loss`. Cost: as `logsigmoid`, and three passes. An infinite target
+    gives NaN at x = 0, as in PyTorch.
 
     >>> import fastnn as nn
     >>> nn.soft_margin_loss(nn.tensor([0.0]), nn.tensor([1.0]))
@@ -214,7 +222,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = 
     reduction = reduction if size_average is reduce is None else legacy("soft_margin_loss", size_average, reduce)
     checked("soft_margin_loss", reduction, input=input)
     one_shape("soft_margin_loss", input, target)
-    return reduced(neg(logsigmoid(mul(target, input))), reduction)
+    return reduced(neg(logsigmoid(share_of(target, input))), reduction)
 
 
 def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | None = None,
@@ -233,7 +241,9 @@ def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | 
     reduction : as in `margin_ranking_loss`
     size_average, reduce : as in `mse_loss`
 
-    Errors: as `margin_ranking_loss`. Cost: twice `logsigmoid`, and four passes.
+    Errors: as `margin_ranking_loss`. Cost: as `binary_cross_entropy_with_logits`, and a pass. As
+    there, a class that weighs nothing costs nothing, even if its score is infinite, and an infinite
+    target gives NaN.
 
     >>> import fastnn as nn
     >>> nn.multilabel_soft_margin_loss(nn.tensor([[0.0, 0.0]]), nn.tensor([[1.0, 0.0]]))
@@ -243,8 +253,12 @@ def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | 
         "multilabel_soft_margin_loss", size_average, reduce)
     checked("multilabel_soft_margin_loss", reduction, input=input)
     one_shape("multilabel_soft_margin_loss", input, target)
-    loss = neg(add(mul(target, logsigmoid(input)), mul(rsub(target, 1), logsigmoid(neg(input)))))
-    return reduced(mean(loss if weight is None else mul(loss, weight), -1), reduction)
+    def each(x: Tensor, t: Tensor) -> Tensor:
+        loss: Tensor = apply(BINARY_CROSS_ENTROPY_WITH_LOGITS, x, t, None, None, reduction="none")
+        return loss
+    t = to(target, input.dtype)
+    loss = each(input, t) if weight is None else weighed(weight, each, input, t)
+    return reduced(mean(loss, -1), reduction)
 
 
 def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None,
@@ -293,9 +307,10 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
     C = x.shape[1]
     in_classes(who, t._data, C)
     others = hinge(add(sub(x, gather(x, 1, t)), margin))
-    others = where(Tensor(np.arange(C) != t._data), others if p == 1 else square(others), 0.0)
+    others = where(Tensor(np.arange(C) != t._data), others, 0.0)
+    each = positive if p == 1 else square
+    others = each(others) if weight is None else weighed(getitem(weight, t), each, others)
     loss = div(sum(others, 1), C)
-    loss = loss if weight is None else mul(loss, getitem(weight, reshape(t, -1)))
     return reduced(loss if input.ndim == 2 else reshape(loss, ()), reduction)
 
 
@@ -417,7 +432,8 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
     size_average, reduce : as in `mse_loss`
 
     Errors: as `margin_ranking_loss`. Cost: an exponential or a logarithm an element, and four
-    passes.
+    passes. A count of 0 costs the rate, also where x is -infinity, and an infinite rate costs
+    infinity; an infinite count gives NaN where terms cancel, as in PyTorch.
 
     >>> import fastnn as nn
     >>> nn.poisson_nll_loss(nn.tensor([0.0]), nn.tensor([2.0]))
@@ -426,7 +442,13 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
     reduction = reduction if size_average is reduce is None else legacy("poisson_nll_loss", size_average, reduce)
     checked("poisson_nll_loss", reduction, input=input)
     common_shape("poisson_nll_loss", input.shape, target.shape)
-    loss = sub(exp(input), mul(target, input)) if log_input else sub(input, mul(target, log(add(input, eps))))
+    rate = exp(input) if log_input else input
+    counted = share_of(target, input if log_input else log(add(input, eps)))
+    # the rate is the larger infinity; the slopes stay
+    beyond = (rate._data == np.inf) & (np.abs(target._data) < 1e-3 * np.finfo(rate.dtype).max)
+    if beyond.any():
+        counted._data[beyond] = 0
+    loss = sub(rate, counted)
     if full:
         above = gt(target, 1)
         t = where(above, target, 1.0)

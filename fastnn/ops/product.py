@@ -284,7 +284,8 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None, **numpy: Unpack[
     ShapeError : if no dimension has size 3, or the shapes do not broadcast.
     RangeError : if there is no such dimension.
 
-    Cost: four copies, two products and a difference.
+    Cost: four copies, two products and a difference. Of products the difference of two that leave
+    the range is NaN, as in PyTorch.
 
     >>> import fastnn as nn
     >>> nn.cross(nn.tensor([1.0, 0.0, 0.0]), nn.tensor([0.0, 1.0, 0.0]))
@@ -323,7 +324,8 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     ShapeError : if the sizes do not fit.
     DTypeError : if the dtypes differ, or are not floating point.
 
-    Cost: I J K multiply-adds a row, as one matrix product, and J K numbers in memory for each.
+    Cost: I J K multiply-adds a row, as one matrix product, and J K numbers in memory for each. Zero
+    times infinity is NaN, as in PyTorch; so may be products of three that leave the range.
 
     >>> import fastnn as nn
     >>> nn.bilinear(nn.tensor([[1.0, 2.0]]), nn.tensor([[3.0, 4.0]]), nn.eye(2).reshape(1, 2, 2))

@@ -14,13 +14,13 @@ from ..tensor import Tensor, number_of, tensor, wrapped
 from .arithmetic import div, mul, sub
 from .checks import need_array, need_float, need_integers, need_room, renamed, single
 from .clone import to
-from .composed import lerp
-from .elementary import clamp, sqrt
+from .composed import lead_of, lerp, with_values
+from .elementary import sqrt
 from .extremes import amax
 from .indexing import gather, getitem, where
 from .matmul import matmul
 from .permute import movedim, permute
-from .reduce import one_axis, sum
+from .reduce import mean, one_axis, sum
 from .shape import reshape, squeeze, unsqueeze
 from .slices import diagonal
 from .sort import order
@@ -273,32 +273,29 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None,
     RangeError : if a weight is negative.
     DTypeError : if fweights are no integers, or input is bool.
 
-    Cost: one matrix product. Where nothing is left to divide by, elements are infinite or NaN.
+    Cost: one matrix product. The mean is taken out twice, so a large mean costs no digits, as in
+    `var`. Where nothing is left to divide by, and at infinite elements, results are infinite or
+    NaN; so are products that leave the range.
 
     >>> import fastnn as nn
     >>> nn.cov(nn.tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]))
     tensor([[ 1., -1.],
             [-1.,  1.]])
     """
-    if input.ndim > 2:
-        raise ShapeError(who="cov", expected="at most two dimensions", got=input.shape)
-    if input.dtype.kind == "b":
-        raise DTypeError(who="cov", expected="numbers", got="booleans", hint="Convert them with .float().")
-    x = input if input.dtype.kind == "f" else to(input, np.float32)
-    x = reshape(x, 1, -1) if x.ndim < 2 else x
+    x = rows_of(input)
     n = x.shape[1]
     weights = weights_of(fweights, aweights, n)
     if weights is None:
-        total, weighted = tensor(float(n)), x
+        total = tensor(float(n))
         left = sub(total, correction)
     else:
-        total, weighted = sum(weights), mul(x, weights)
+        total = sum(weights)
         by = 1.0 if aweights is None else div(sum(mul(weights, aweights)), total)
         left = sub(total, mul(by, correction) if isinstance(by, Tensor) else correction)
     if total.item() == 0:
         raise ShapeError("there is nothing to divide by", who="cov", got=input.shape,
                          expected="observations whose weights are not all 0")
-    apart = sub(x, unsqueeze(div(sum(weighted, 1), total), 1))
+    apart = deviations(x, total, weights)
     product = matmul(apart, permute(apart if weights is None else mul(apart, weights), 1, 0))
     return squeeze(div(product, left if left.item() > 0 else 0.0))
 
@@ -314,18 +311,22 @@ def corrcoef(input: Tensor) -> Tensor:
     ----------
     input : Tensor of at most two dimensions
 
-    Errors: as `cov`. Cost: as `cov`, and two passes.
+    Errors: as `cov`. Cost: as `cov`, and four passes. Rows of any size and mean lose no digits. A
+    row that does not vary, or has an infinite element, gives NaN, as in PyTorch.
 
     >>> import fastnn as nn
     >>> nn.corrcoef(nn.tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]))
     tensor([[ 1., -1.],
             [-1.,  1.]])
     """
-    c = cov(input)
+    # of rows of any size: neither their means nor their squares leave the range
+    apart = deviations(rows_of(input))
+    c = cov(div(apart, wrapped(lead_of(apart._data, 1))))
     if c.ndim == 0:
         return div(c, c)
     spread = sqrt(diagonal(c))
-    return clamp(div(div(c, unsqueeze(spread, 1)), unsqueeze(spread, 0)), -1.0, 1.0)
+    y = div(div(c, unsqueeze(spread, 1)), unsqueeze(spread, 0))
+    return with_values(y, np.clip(y._data, -1, 1))  # what rounding has brought beyond
 
 
 # ---- what the functions share --------------------------------------------------------------------
@@ -419,6 +420,28 @@ def share(who: str, input: Tensor, q: Any, dim: int | None, keepdim: bool, inter
     if keepdim and input.ndim:
         y = reshape(y, -1, *[1] * input.ndim) if d is None else unsqueeze(y, 1 + d)
     return y if shares.ndim else squeeze(y, 0)
+
+
+def rows_of(input: Tensor) -> Tensor:
+    """The variables of cov as rows of floating point."""
+    if input.ndim > 2:
+        raise ShapeError(who="cov", expected="at most two dimensions", got=input.shape)
+    if input.dtype.kind == "b":
+        raise DTypeError(who="cov", expected="numbers", got="booleans", hint="Convert them with .float().")
+    x = input if input.dtype.kind == "f" else to(input, np.float32)
+    return reshape(x, 1, -1) if x.ndim < 2 else x
+
+
+def deviations(x: Tensor, total: Tensor | None = None, weights: Tensor | None = None) -> Tensor:
+    """What is left of rows without their means; the weights add up to `total`."""
+    apart = sub(x, mean(x, 1, True) if weights is None else unsqueeze(div(sum(mul(x, weights), 1), total), 1))
+    with np.errstate(all="ignore"):                 # what rounding has left of a large mean
+        w = np.ones(x.shape[1]) if weights is None else weights._data.astype(np.float64)
+        rest = (apart._data @ w / w.sum())[:, None].astype(x.dtype)
+        large = np.abs(rest) > 8 * np.finfo(x.dtype).eps * np.abs(apart._data).max(1, keepdims=True, initial=0)
+    if not (large & np.isfinite(rest)).any():       # no more than the deviations' own rounding
+        return apart
+    return sub(apart, wrapped(np.where(np.isfinite(rest), rest, 0)))
 
 
 def weights_of(fweights: Tensor | None, aweights: Tensor | None, n: int) -> Tensor | None:

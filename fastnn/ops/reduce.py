@@ -253,7 +253,7 @@ def std(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepdim: b
 
 def var_mean(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepdim: bool = False, *,
              correction: float | None = None, **numpy: Unpack[Numpy]) -> tuple[Tensor, Tensor]:
-    """The pair (var, mean). Parameters, errors and cost: as `var`, and one reading more.
+    """The pair (var, mean). NaN, parameters, errors and cost: as `var`, and one reading more.
 
     >>> import fastnn as nn
     >>> nn.functional.var_mean(nn.tensor([1.0, 3.0]))
@@ -268,7 +268,7 @@ def var_mean(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepd
 
 def std_mean(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepdim: bool = False, *,
              correction: float | None = None, **numpy: Unpack[Numpy]) -> tuple[Tensor, Tensor]:
-    """The pair (std, mean). Parameters, errors and cost: as `var`, and one reading more.
+    """The pair (std, mean). NaN, parameters, errors and cost: as `var`, and one reading more.
 
     >>> import fastnn as nn
     >>> nn.functional.std_mean(nn.tensor([1.0, 3.0]), correction=0)

@@ -77,7 +77,7 @@ def softmin(input: Tensor, dim: int | None = None, dtype: Any = None, **numpy: U
     ----------
     input, dim, dtype : as in `softmax`
 
-    Errors and cost: as `softmax`, and one pass.
+    Errors, NaN and cost: as `softmax`, and one pass.
 
     >>> import fastnn as nn
     >>> nn.functional.softmin(nn.tensor([0.0, 0.0]), 0)

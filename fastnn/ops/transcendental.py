@@ -275,7 +275,8 @@ def frac(input: Tensor) -> Tensor:
 
     .. math:: y = x - \operatorname{trunc}(x) \qquad dx = dy
 
-    Parameters and errors: as `exp`, but no integers. Cost: two passes over the elements.
+    Parameters and errors: as `exp`, but no integers. Cost: two passes over the elements. Of
+    infinity it is NaN, as in PyTorch.
 
     >>> import fastnn as nn
     >>> nn.frac(nn.tensor([1.25, -1.25]))

@@ -10,14 +10,18 @@ import numpy as np
 from ..errors import RangeError, ShapeError
 from ..guard import whole
 from ..tensor import Tensor, wrapped
-from .arithmetic import mul
+from .arithmetic import div, mul
 from .checks import need_float, need_integers, need_room, pair, single
+from .composed import lead_of, with_values
 from .elementary import pow
 from .indexing import where
+from .pad import pad
 from .pool1d import avg_pool1d
 from .pool2d import avg_pool2d
+from .reduce import sum
 from .scatter import scatter
-from .shape import reshape
+from .shape import reshape, unsqueeze
+from .unfold import unfold
 
 __all__ = ["lp_pool1d", "lp_pool2d", "max_unpool1d", "max_unpool2d"]
 
@@ -29,8 +33,9 @@ def lp_pool1d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = N
 
     p = 1 is a sum, and with p towards infinity y tends to the largest value. Where p is odd, a
     negative x has a negative power, and the root of a negative sum is NaN; where a sum is 0, the
-    slope is taken as 0. With ceil_mode, a window that hangs over the end counts the mean of its
-    powers as often as a full window has elements. All three are PyTorch's.
+    slope is taken as 0, and at an infinite element, for p > 1, it is NaN. With ceil_mode, a window
+    that hangs over the end counts the mean of its powers as often as a full window has elements.
+    All four are PyTorch's. As in `norm`, no power overflows or vanishes on the way.
 
     Parameters
     ----------
@@ -44,7 +49,8 @@ def lp_pool1d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = N
     RangeError : if norm_type is 0.
     ShapeError, DTypeError : as `avg_pool2d`.
 
-    Cost: as `avg_pool2d`, and two powers in five passes.
+    Cost: as `avg_pool2d`, and two powers in five passes; where powers leave the range, memory for
+    as many inputs as a window has elements.
 
     >>> import fastnn as nn
     >>> nn.functional.lp_pool1d(nn.tensor([[3.0, 4.0, 1.0, 0.0]]), 2, 2)
@@ -52,7 +58,13 @@ def lp_pool1d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = N
     """
     window = single("lp_pool1d", "kernel_size", kernel_size, 1)
     p = power("lp_pool1d", input, norm_type)
-    return rooted(avg_pool1d(pow(input, p), window, stride, 0, ceil_mode), window, p)
+    powers = pow(input, p)
+    mean = avg_pool1d(powers, window, stride, 0, ceil_mode)
+    if out_of_range(input._data, powers._data, mean._data, window, p):
+        step = window if stride is None or stride == () else stride
+        y = scaled(unsqueeze(input, -2), (1, mean.shape[-1]), p, (1, window), (1, step))
+        return reshape(y, mean.shape)
+    return rooted(mean, window, p)
 
 
 def lp_pool2d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
@@ -66,7 +78,7 @@ def lp_pool2d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = N
     norm_type, kernel_size, stride, ceil_mode : as in `lp_pool1d`
         Sizes are numbers or pairs.
 
-    Signs, ceil_mode, errors and cost: as `lp_pool1d`.
+    Signs, NaN, ceil_mode, errors and cost: as `lp_pool1d`.
 
     >>> import fastnn as nn
     >>> nn.functional.lp_pool2d(nn.tensor([[[3.0, 0.0], [4.0, 0.0]]]), 2.0, 2)
@@ -74,7 +86,11 @@ def lp_pool2d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = N
     """
     window = pair("lp_pool2d", "kernel_size", kernel_size, 1)
     p = power("lp_pool2d", input, norm_type)
-    return rooted(avg_pool2d(pow(input, p), window, stride, 0, ceil_mode), window[0] * window[1], p)
+    powers = pow(input, p)
+    mean = avg_pool2d(powers, window, stride, 0, ceil_mode)
+    if out_of_range(input._data, powers._data, mean._data, window[0] * window[1], p):
+        return scaled(input, (mean.shape[-2], mean.shape[-1]), p, window, stride)
+    return rooted(mean, window[0] * window[1], p)
 
 
 def max_unpool1d(input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0,
@@ -156,6 +172,38 @@ def rooted(mean: Tensor, n: int, p: float) -> Tensor:
     """The p-th root of n times a mean of powers, with slope 0 at 0."""
     zero = wrapped(np.asarray(mean._data == 0))
     return where(zero, 0.0 if p > 0 else math.inf, pow(mul(where(zero, 1.0, mean), n), 1 / p))
+
+
+def out_of_range(x: np.ndarray, powers: np.ndarray, mean: np.ndarray, n: int, p: float) -> bool:
+    """Whether the power of a number other than 0 and infinity has overflowed or vanished where a
+    window shows it; or for p < 0 its slope, of power p - 1.
+    """
+    limits, size = np.finfo(x.dtype), np.abs(mean)
+    share = p / (p - 1) if p < 0 else 1.0
+    low, high = float(limits.tiny / limits.eps)**share, (float(limits.max) / n)**share
+    if not ((size < low) | (size > high)).any():
+        return False
+    size = np.abs(powers)
+    return bool((((size < low) | (size > high)) & np.isfinite(x) & (x != 0)).any())
+
+
+def scaled(images: Tensor, sizes: tuple[int, int], p: float, window: tuple[int, int], stride: Any) -> Tensor:
+    """What pooling of (..., H, W) gives, of these sizes (P, Q), with each window in units of its
+    own largest element: as many copies of the images as a window has elements.
+    """
+    *several, H, W = images.shape
+    step = window if stride is None or stride == () else pair("lp_pool", "stride", stride, 1)
+    ends = [(m - 1) * s + k for m, s, k in zip(sizes, step, window)]
+    border = (0, ends[1] - W, 0, ends[0] - H)       # where windows hang over the end, and count as
+    value = 0.0 if p > 0 else math.inf              # often as if they were full
+    inside = [np.minimum(np.arange(m) * s + k, n) - np.arange(m) * s
+              for m, s, k, n in zip(sizes, step, window, (H, W))]
+    within = reshape(wrapped(np.multiply.outer(*inside).astype(images.dtype)), -1)
+    x = unfold(pad(reshape(images, -1, 1, H, W), border, value=value), window, stride=step)
+    lead = lead_of(x._data, 1, p)
+    mean = div(sum(pow(with_values(x, x._data / lead), p), 1), within)
+    y = rooted(mean, window[0] * window[1], p)
+    return reshape(with_values(y, y._data * lead[:, 0]), *several, *sizes)
 
 
 def unpooled(who: str, input: Tensor, indices: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...],

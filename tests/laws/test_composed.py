@@ -22,7 +22,7 @@ from fastnn.op import OPS
 
 sys.path.insert(0, str(Path(__file__).parents[2]/"tools"))
 import fuzz_calls
-from fuzz_calls import Array, changed, leaves
+from fuzz_calls import Array, changed, leaves, parameters_of
 
 F = nn.functional
 # functions of ops whose records have another name
@@ -46,11 +46,13 @@ def calls():
     return {name: list(several.values()) for name, several in found.items()}
 
 
-def arguments(call, k=-1, end=0.0, place=""):
-    """Arrays in the plans' places, float32, with the end where it should stand, in array k."""
+def arguments(call, k=-1, end=0.0, place="", labels=(), dtype=np.float32):
+    """Arrays in the plans' places, of this dtype, with the end where it should stand, in array k.
+    Where there are labels, targets are drawn from them.
+    """
     rng, number = np.random.default_rng([*call.name.encode()]), itertools.count()
 
-    def make(leaf):
+    def make(leaf, name=""):
         if not isinstance(leaf, Array):
             return leaf
         if leaf.kind != "f":
@@ -58,22 +60,31 @@ def arguments(call, k=-1, end=0.0, place=""):
             return np.asarray(a, bool if leaf.kind == "b" else np.int64)
         positive = leaf.low >= 0 and leaf.high > 0
         a = np.asarray(rng.uniform(leaf.low, leaf.high, leaf.shape) if positive else rng.standard_normal(leaf.shape))
+        if labels and name == "target":
+            a = np.asarray(rng.choice(labels, leaf.shape), float)
         at = int(rng.integers(max(a.size, 1)))
         if place and (next(number) == k or "each" in place) and a.size:
             a.reshape(-1)[{"o": slice(at, at + 1), "s": slice(None, None, 2), "a": slice(None)}[place[0]]] = end
-        return a.astype(np.float32)
-    return changed(call.args, make), changed(call.kwargs, make)
+        return a.astype(dtype)
+    names = parameters_of(FUNCTIONS.get(call.name))
+    return ([changed(arg, functools.partial(make, name=name)) for name, arg in
+             itertools.zip_longest(names[:len(call.args)], call.args)],
+            {name: changed(arg, functools.partial(make, name=name)) for name, arg in call.kwargs.items()})
 
 
 def plans(call):
-    """(what it is, arguments, the end of the upstream gradient)."""
-    plain = arguments(call)
-    arrays = sum(isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f" for leaf in leaves([*plain]))
-    for end, place in itertools.product(ENDS, PLACES):
-        for k in range(arrays) if "each" not in place else [-1]:
-            yield f"{end} in {place} of array {k}", arguments(call, k, end, place), None
-    for end in (np.inf, np.nan, 1e30):
-        yield f"{end} in dy", plain, end
+    """(what it is, arguments, the end of the upstream gradient); a target is any number, one of 0
+    and 1, and one of -1 and 1.
+    """
+    for labels in ((), (0, 1), (-1, 1)) if "target" in parameters_of(FUNCTIONS[call.name]) else ((),):
+        plain = arguments(call, labels=labels)
+        arrays = sum(isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f" for leaf in leaves([*plain]))
+        of = f", labels {labels}" if labels else ""
+        for end, place in itertools.product(ENDS, PLACES):
+            for k in range(arrays) if "each" not in place else [-1]:
+                yield f"{end} in {place} of array {k}{of}", arguments(call, k, end, place, labels), None
+        for end in (np.inf, np.nan, 1e30):
+            yield f"{end} in dy{of}", plain, end
 
 
 def outcome(function, inputs, dtype, upstream, wrap=nn.tensor, backward=nn.autograd.backward):
@@ -151,21 +162,28 @@ def _denormals_are_kept():
     nn.set_flush_denormal(before)
 
 
-# name -> ends at which float64's result is another on purpose: squares vanish, by which LRN with
-# k = 0 divides, as PyTorch's do; the largest number is the type's;
-# squares and exponentials overflow in float32
-ANOTHER = {"local_response_norm": (1e-20, 1e-30, 1e-42), "nan_to_num": (np.inf, -np.inf),
-           "cosine_embedding_loss": (1e30, -1e30, 1e20, 1e-20, 1e-30), "poisson_nll_loss": (1e30, 1e20),
-           "triplet_margin_with_distance_loss": (1e30, -1e30, 1e20), "bilinear": (1e30, -1e30, 1e20),
-           "gradient": (1e30, -1e30, 1e20, 1e-20, 1e-30, 1e-42),
-           **{name: (1e30, -1e30, 1e20) for name in ("corrcoef", "cov", "cross", "trapezoid", "trapz",
-                                                     "cumulative_trapezoid")},
-           **{f"lp_pool{d}d": (1e30, -1e30, 1e20, 1e-20, 1e-30, 1e-42) for d in (1, 2)}, "nextafter": ENDS}
+# name -> where float64's result is another on purpose, as in plans(); and what the docstring says
+# about it
+ANOTHER = {
+    "bilinear": (("1e+30 in all of each", "1e+20 in all of each"), "so may be products of three that leave the range"),
+    "cross": (("1e+30 in", "1e+20 in"), "the difference of two that leave the range is NaN"),
+    "gradient": (("1e+30 in", "1e+20 in"), "slopes of positions are differences, in which the digits of large numbers"),
+    "local_response_norm": (("1e-20 in", "1e-30 in", "1e-42 in"), "of tiny elements leave the range"),
+    "nan_to_num": (("inf in",), "the largest and the smallest number of the type"),
+    "nextafter": (("inf in",), "The next number of the type"),
+    "trapezoid": (("1e+30 in one of each", "1e+20 in one of each"), "areas that leave the range is NaN"),
+    "trapz": (("1e+30 in one of each", "1e+20 in one of each"), "areas that leave the range is NaN"),
+    "triplet_margin_with_distance_loss": (("1e+30 in", "1e+20 in"), "Errors, NaN and cost"),
+}
 
 
 @pytest.mark.parametrize("name", COMPOSED)
 def test_ends(name):
-    """Kernels at every level are the definitions in their type and in float64; nothing warns."""
+    """Kernels at every level are the definitions in their type and in float64; nothing warns. Where
+    float64's result is another the docstring says so.
+    """
+    where, words = ANOTHER.get(name, ((), ""))
+    assert words in " ".join(FUNCTIONS[name].__doc__.split())
     for call in calls()[name]:
         for what, inputs, upstream in plans(call):
             what = f"{name} {call.args} {call.kwargs} with {what}"
@@ -178,8 +196,67 @@ def test_ends(name):
                         got = outcome(FUNCTIONS[name], inputs, "f4", upstream)
                         # a huge gradient may cancel to what rounding leaves
                         hold(f"{what}, {level}", got, want, near=upstream is None)
-            if not any(f"with {end} in" in what for end in ANOTHER.get(name, ())):
+            if not any(word in what for word in where):
                 hold(f"{what}, float64", got, exact, exact=True, near=upstream is None)
+
+
+def with_a_limit(call):
+    """Arguments with an infinity in one element where float64's results at 1e25 and 1e100 are those
+    of one limit, and yet NaN at the infinity.
+    """
+    for sign, which in itertools.product((1, -1), range(8)):
+        ends = [outcome(FUNCTIONS[call.name], arguments(call, which, sign * end, "one", dtype="f8"), "f8", None)
+                for end in (1e25, 1e100, np.inf)]
+        if any(isinstance(end, Exception) for end in ends):
+            continue
+        for y1, y2, y in zip(*[results for results, _ in ends]):
+            with np.errstate(all="ignore"):
+                near = np.isclose(y1, y2, 1e-6, 1e-6) | ((y1 * y2 > 1e40) & np.isfinite(y2))
+            if y.dtype.kind == "f" and (near & np.isnan(y)).any():
+                yield f"{sign * np.inf} in array {which}: {y}, near it {y2}"
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+def test_where_nan_is_kept_the_docstring_says_so(name):
+    if not re.search("NaN|infini", FUNCTIONS[name].__doc__):
+        for call in calls()[name]:
+            assert not [*with_a_limit(call)], f"{name} {call.args} {call.kwargs}"
+
+
+# ---- what weighs nothing -------------------------------------------------------------------------
+# name -> ends that count all the same, and what the docstring says about it
+COUNT = {"cross_entropy": ((np.inf,), "A score of +inf makes its position NaN, as in PyTorch"),
+         "binary_cross_entropy": ((np.inf, -np.inf, 1e30, -1e30), "input or target outside 0..1")}
+WEIGHTED = sorted(name for name, f in FUNCTIONS.items()
+                  if {"input", "target", "weight"} <= {*inspect.signature(f).parameters})
+
+
+@pytest.mark.parametrize("backend", ["kernels", "reference"])
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_what_weighs_nothing_costs_nothing(name, backend):
+    """An end in elements, or in a score of a sample of a class, whose weight is 0 changes no loss
+    and no slope, and has slope 0 itself; for each reduction and power, and target 0 or 1.
+    """
+    function, (besides, words) = FUNCTIONS[name], COUNT.get(name, ((), ""))
+    assert words in " ".join(function.__doc__.split())
+    settings = [{}, {"p": 2}] if "p" in inspect.signature(function).parameters else [{}]
+    classes = name in ("cross_entropy", "multi_margin_loss", "nll_loss")
+    for reduction, other, label in itertools.product(("none", "mean", "sum"), settings, (0, 1)):
+        def run(end, reduction=reduction, other=other, label=label):
+            x, w = np.full((3, 4), 0.25, np.float32), np.ones(4, np.float32)
+            w[1] = 0                                # the second class, or the second column
+            target = np.array([0, 1, 2]) if classes else np.full((3, 4), label, np.float32)
+            x[(1, 1 + label) if classes else (slice(None), 1)] = end
+            x = nn.tensor(x, requires_grad=True)
+            shaped = w if classes or name.startswith("multilabel") else np.broadcast_to(w, (3, 4)).copy()
+            with nn.use_backend(backend):
+                y = function(x, nn.tensor(target), weight=nn.tensor(shaped), reduction=reduction, **other)
+                y.sum().backward()
+            return y.data, x.grad.data
+        for end in (np.inf, -np.inf, 1e30, -1e30, 0.0, 1.0):
+            if end not in besides:
+                for got, want in zip(run(end), run(0.5)):
+                    assert np.array_equal(got, want), f"{name} {reduction} {other} {label} {end}: {got}, not {want}"
 
 
 # ---- PyTorch -------------------------------------------------------------------------------------
@@ -208,7 +285,8 @@ DIFFERENT = {
     "quantile": (("inf in dy",), "an infinite gradient from above gives NaN"),
 }
 # where PyTorch has NaN there may be a number: the limit, or the gradient of the element that counts
-LIMITS = {"aminmax", "copysign", "dist", "grid_sample", "index_reduce", "nanmean", "pdist", "upsample_bilinear"}
+LIMITS = {"aminmax", "copysign", "dist", "grid_sample", "index_reduce", "multilabel_soft_margin_loss", "nanmean",
+          "pdist", "poisson_nll_loss", "soft_margin_loss", "upsample_bilinear"}
 # other numbers are drawn
 CHANCE = {"alpha_dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout", "fractional_max_pool2d",
           "fractional_max_pool2d_with_indices", "gumbel_softmax"}

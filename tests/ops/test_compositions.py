@@ -178,6 +178,21 @@ def test_a_window_far_beyond_the_channels_costs_no_more():
     assert np.array_equal(few.data, many.data)
 
 
+@pytest.mark.parametrize("k", [0.0, 1.0])
+@pytest.mark.parametrize("size", [1e-20, 1e20, 1e30])
+def test_responses_of_any_size(torch, size, k):
+    """In float32 as PyTorch's in float64, forward and backward."""
+    x = np.where(X < 0, X - 0.1, X + 0.1) * size
+    t, exact = nn.tensor(x.astype(np.float32), requires_grad=True), torch.tensor(x, requires_grad=True)
+    y = F.local_response_norm(t, 3, k=k, beta=0.6)
+    want = torch.nn.functional.local_response_norm(exact, 3, k=k, beta=0.6)
+    np.testing.assert_allclose(y.data, want.detach().numpy(), rtol=1e-5)
+    y.sum().backward()
+    want.sum().backward()
+    slope = exact.grad.numpy()
+    np.testing.assert_allclose(t.grad.data, slope, rtol=1e-5, atol=float(np.abs(slope).max()) * 1e-5)
+
+
 def test_running_statistics_of_images(torch):
     ours, theirs = [np.zeros(6), np.ones(6)], [torch.zeros(6, dtype=torch.float64), torch.ones(6, dtype=torch.float64)]
     for training in (True, True, False):

@@ -52,6 +52,39 @@ def test_weights_like_torch(torch):
                 lambda x, f=theirs, t=target: f(x, torch.tensor(t), weight=torch.tensor(WEIGHT)), [A])
 
 
+def test_by_hand_at_the_ends():
+    inf = np.inf
+    scores = nn.tensor([[inf, -inf]], requires_grad=True)
+    loss = F.multilabel_soft_margin_loss(scores, nn.tensor([[1.0, 0.0]]))
+    loss.backward()
+    assert loss.item() == 0 and scores.grad.tolist() == [[0, 0]]
+    rates, counts = nn.tensor([-inf, inf, 1e30], requires_grad=True), nn.tensor([0.0, 2.0, 1e30])
+    for full in (False, True):
+        loss = F.poisson_nll_loss(rates, counts, full=full, reduction="none")
+        assert loss.tolist() == [0, inf, inf]
+    loss.sum().backward()
+    assert rates.grad.tolist() == [0, inf, inf]
+    assert F.soft_margin_loss(nn.tensor([inf]), nn.tensor([0.0])).item() == np.float32(np.log(2))
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-20, 1e-6, 1.0, 1e20, 1e30])
+def test_directions_of_vectors_of_any_length(torch, size):
+    """In float32 as PyTorch's in float64."""
+    a, b = (A * size).astype(np.float32), (B * size).astype(np.float32)
+    target = np.array([1.0, -1, 1, -1])
+    ours = [nn.tensor(x, requires_grad=True) for x in (a, b)]
+    theirs = [torch.tensor(x.astype(float), requires_grad=True) for x in (a, b)]
+    # from no kink: where both are short the cosine is 0
+    y = F.cosine_embedding_loss(*ours, nn.tensor(target), -0.5, reduction="none")
+    want = torch.nn.functional.cosine_embedding_loss(*theirs, torch.tensor(target), -0.5, reduction="none")
+    y.sum().backward()
+    want.sum().backward()
+    np.testing.assert_allclose(y.data, want.detach().numpy(), rtol=1e-5, atol=1e-6)
+    for x, t in zip(ours, theirs):
+        largest = float(np.abs(t.grad.numpy()).max())
+        np.testing.assert_allclose(x.grad.data / largest, t.grad.numpy() / largest, rtol=0, atol=1e-5)
+
+
 T = nn.ones(2, 3)
 
 

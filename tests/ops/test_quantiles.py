@@ -26,6 +26,27 @@ def test_by_hand():
     assert nn.tensor([[0.0, 1.0, 2.0], [0.0, 2.0, 4.0]]).cov().tolist() == [[1, 2], [2, 4]]
 
 
+@pytest.mark.parametrize("size", [1e-42, 1e-30, 1e-20, 1e20, 1e30])
+def test_correlations_of_rows_of_any_size(size):
+    before = nn.config.flushes_denormal()
+    nn.set_flush_denormal(False)
+    try:
+        x, dy = np.random.default_rng(2).standard_normal((3, 9)), np.random.default_rng(3).standard_normal((3, 3))
+        rows = [x.astype(np.float32), (x * np.array([[1], [size], [1 / size if size > 1e-40 else 1]])).astype("f4")]
+        t = [nn.tensor(row, requires_grad=True) for row in rows]
+        y = [F.corrcoef(row) for row in t]
+        for each in y:
+            each.backward(dy.astype(np.float32))
+        # a denormal has few digits
+        close = 1e-5 if size > 1e-40 else 0.02
+        np.testing.assert_allclose(y[1].data, y[0].data, rtol=0, atol=close)
+        np.testing.assert_allclose(t[1].grad.data[0], t[0].grad.data[0], rtol=0, atol=close)
+        if size > 1e-40:
+            np.testing.assert_allclose(t[1].grad.data[1] * size, t[0].grad.data[1], rtol=0, atol=close)
+    finally:
+        nn.set_flush_denormal(before)
+
+
 def test_equals_share_the_gradient_of_the_median():
     x = nn.tensor([2.0, 1.0, 2.0, 5.0, 2.0], requires_grad=True)
     x.median().backward()

@@ -213,6 +213,28 @@ def test_a_large_mean_costs_a_variance_no_digits(shape, dim, backend, dtype):
             np.testing.assert_allclose(t.grad.data, slope, rtol=0, atol=float(allowed * np.abs(slope).max()))
 
 
+@both_types
+@both_backends
+@pytest.mark.parametrize("n", [2, 1000, 5003])
+def test_a_large_mean_costs_a_covariance_no_digits(n, backend, dtype):
+    """As a variance, plain and weighted; each in units of both deviations."""
+    if dtype is np.float64 and np.finfo(np.longdouble).eps == np.finfo(dtype).eps:
+        pytest.skip("long double is no wider here")
+    unit, rng = np.finfo(dtype).eps / 2, np.random.default_rng(0)
+    weights = rng.integers(1, 4, n)
+    for mean in (0, 1e3, 1e5, 3e6) if dtype is np.float32 else (0, 1e3, 1e8, 1e14):
+        x = (mean + rng.standard_normal((3, n))).astype(dtype)
+        for w in (None, weights):
+            d, _ = exact_spread(np.repeat(x, 1 if w is None else w, 1), (1,))
+            want = np.asarray(d @ d.T / (d.shape[1] - 1), np.longdouble)
+            size = np.sqrt(np.multiply.outer(np.diag(want), np.diag(want)))
+            with nn.use_backend(backend):
+                got = F.cov(nn.tensor(x), fweights=None if w is None else nn.tensor(w)).data
+                assert np.all(np.abs(got - want) <= 16 * unit * n**0.5 * size), (mean, w)
+                if w is None:
+                    assert np.all(np.abs(F.corrcoef(nn.tensor(x)).data - want / size) <= 16 * unit * n**0.5), mean
+
+
 @both_backends
 @pytest.mark.parametrize("shape, dim", SPREADS, ids=str)
 def test_squares_beyond_the_range_of_double(shape, dim, backend):

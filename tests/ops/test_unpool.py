@@ -40,6 +40,28 @@ def test_powers_like_torch(torch, p, ceil_mode):
         compare(F.lp_pool1d, torch.nn.functional.lp_pool1d, [L], norm_type=p, kernel_size=2, roundings=2000)
 
 
+@pytest.mark.parametrize("p", [1, 2, 3, 7, 0.5, -1, -2])
+@pytest.mark.parametrize("ceil_mode", [False, True])
+def test_powers_of_numbers_of_any_size(torch, p, ceil_mode):
+    """In float32 as PyTorch's in float64 of numbers near 1; each window in its own units."""
+    rng = np.random.default_rng(1)
+    for name, shape, k, s in (("lp_pool1d", (2, 3, 10), 4, 2), ("lp_pool1d", (3, 10), 2, 3),
+                              ("lp_pool2d", (2, 3, 8, 7), (3, 2), (2, 1)), ("lp_pool2d", (3, 8, 7), 3, None)):
+        x = rng.uniform(0.1, 2, shape)
+        ours, theirs = getattr(F, name), getattr(torch.nn.functional, name)
+        exact = torch.tensor(x, requires_grad=True)
+        want = theirs(exact, p, k, s, ceil_mode)
+        want.sum().backward()
+        for size in (1e36, 1e30, 1e20, 1e-20, 1e-30, 1e-35):
+            t = nn.tensor((x * size).astype(np.float32), requires_grad=True)
+            y = ours(t, p, k, s, ceil_mode)
+            y.sum().backward()
+            np.testing.assert_allclose(y.data / size, want.detach().numpy(), rtol=2e-5, err_msg=f"{name} {size}")
+            np.testing.assert_allclose(t.grad.data, exact.grad.numpy(), rtol=2e-5, err_msg=f"{name} {size}")
+    x = nn.tensor([[3e30, 4e30, 3e-30, 4e-30, 3.0, 4.0, 0.0, 0.0]])
+    np.testing.assert_allclose(F.lp_pool1d(x, 2, 2).data, [[5e30, 5e-30, 5, 0]], rtol=1e-6)
+
+
 @pytest.mark.parametrize("k, s, p", [(2, None, 0), (3, 3, 1), ((2, 3), (2, 3), 0), (3, 4, 1)])
 def test_images_put_back_like_torch(torch, k, s, p):
     for x in (X, X[0]):
