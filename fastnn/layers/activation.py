@@ -395,7 +395,7 @@ class Hardshrink(_Activation):
         return F.hardshrink(input, self.lambd)
 
     def extra_repr(self) -> str:
-        return f"lambd={self.lambd}"
+        return f"{self.lambd}"
 
 
 class Softshrink(_Activation):
@@ -414,7 +414,7 @@ class Softshrink(_Activation):
         return F.softshrink(input, self.lambd)
 
     def extra_repr(self) -> str:
-        return f"lambd={self.lambd}"
+        return f"{self.lambd}"
 
 
 class Threshold(_Activation):

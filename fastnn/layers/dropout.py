@@ -47,7 +47,7 @@ class Dropout(Module):
         return f"{type(self).__name__} {self.p}"
 
     def extra_repr(self) -> str:
-        return f"p={self.p}"
+        return f"p={self.p}, inplace=False"         # as it is, whatever was given
 
 
 class Dropout2d(Dropout):

@@ -56,7 +56,7 @@ class ConstantPad1d(_Pad):
         self.value = value
 
     def extra_repr(self) -> str:
-        return f"{self.padding}, value={self.value}"
+        return f"padding={self.padding}, value={self.value}"
 
 
 class ConstantPad2d(ConstantPad1d):

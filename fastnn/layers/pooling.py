@@ -184,7 +184,8 @@ class AvgPool1d(Module):
         return f"AvgPool1d {self.kernel_size}"
 
     def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        sizes = (("kernel_size", self.kernel_size), ("stride", self.stride), ("padding", self.padding))
+        return ", ".join(f"{name}={size if isinstance(size, tuple) else (size,)}" for name, size in sizes)
 
 
 class AdaptiveAvgPool1d(Module):

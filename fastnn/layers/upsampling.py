@@ -34,7 +34,8 @@ class Upsample(Module):
                              self.recompute_scale_factor)
 
     def extra_repr(self) -> str:
-        size = f"scale_factor={self.scale_factor}" if self.size is None else f"size={self.size}"
+        factor = self.scale_factor if isinstance(self.scale_factor, (tuple, list)) else float(self.scale_factor or 0)
+        size = f"scale_factor={factor}" if self.size is None else f"size={self.size}"
         return f"{size}, mode={self.mode!r}"
 
 

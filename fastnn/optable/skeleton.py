@@ -291,8 +291,6 @@ def add_tests(draft: Draft, name: str, family: str, inputs: tuple[str, ...], att
     `compared`.
     """
     path = f"tests/ops/test_{family}.py"
-    if path not in draft:
-        path = f"tests/ops/test_{name}.py"
     tensors = "\n".join(f"    {a} = nn.tensor([{2*i + 1}.0, {2*i + 2}.0], requires_grad=True)"
                         for i, a in enumerate(inputs))
     text = f'''
@@ -333,13 +331,15 @@ def test_{name}_is_pytorchs(torch):
     if compared:
         needed = f"import numpy as np\n{needed}\nfrom second_opinion import both, compare"
     others = ", PyTorch as second opinion" if compared else ""
-    draft.append(path, text, f'''"""{name} beyond the laws: a number worked by hand{others}."""
+    draft.append(path, text, f'''"""{family} beyond the laws: a number worked by hand{others}."""
 
 {needed}
 
 import fastnn as nn
 ''')
     if compared:
+        if "import numpy as np\n" not in draft.read(path):      # the family's first op needed none
+            draft.insert(path, r"^(?=import pytest$)", "import numpy as np\n")
         draft.bring(path, "second_opinion", "both", "compare")
 
 

@@ -305,7 +305,35 @@ def max_pool(name: str) -> list[Formula]:
         if attrs.get("return_indices"):
             raise ValueError
         return ref(padded, kernel_size, stride, (0, 0), *rest, **attrs)[0]
-    return [forward_only("the padding counts as 0, and not as -inf", zeros)]
+    def shifted(x: Any, kernel_size: Any, stride: Any, padding: Any, *rest: Any, **attrs: Any) -> Any:
+        if attrs.get("return_indices"):
+            raise ValueError
+        return ref(padded_behind(x, padding, -np.inf), kernel_size, stride, (0, 0), *rest, **attrs)[0]
+    return [forward_only("the padding counts as 0, and not as -inf", zeros), forward_only(SHIFTED, shifted)]
+
+
+SHIFTED = "padding is ignored: the first window begins at the first number, and not before it"
+
+
+def padded_behind(x: Any, padding: Any, value: float) -> Any:
+    """x with all of its padding behind the last numbers."""
+    return np.pad(x, ((0, 0), (0, 0), *[(0, 2*n) for n in padding]), constant_values=value)
+
+
+def avg_pool(name: str) -> list[Formula]:
+    forward, backward = OPS[name].ref_forward, OPS[name].ref_backward
+    assert backward is not None
+
+    def total(x: Any, **attrs: Any) -> Any:
+        return forward(x, **{**attrs, "divisor_override": 1})
+
+    def total_backward(dy: Any, saved: Any, **attrs: Any) -> Any:
+        return backward(dy, saved, **{**attrs, "divisor_override": 1})
+
+    def shifted(x: Any, padding: Any, **attrs: Any) -> Any:
+        return forward(padded_behind(x, padding, 0), padding=(0, 0), **attrs)[0]
+    return [("it is the sum of the window, and not the mean", total, total_backward, False),
+            forward_only(SHIFTED, shifted)]
 
 
 # ---- recurrent -----------------------------------------------------------------------------------
@@ -451,7 +479,8 @@ TABLE: list[tuple[tuple[str, ...], Callable[[str], list[Formula]]]] = [
     (("softmax",), softmax), (("log_softmax",), log_softmax), (("logsumexp",), logsumexp),
     (("cross_entropy",), cross_entropy), (("nll_loss",), nll_loss), (("scaled_dot_product_attention",), attention),
     (("layer_norm", "rms_norm", "group_norm", "batch_norm", "batch_norm_relu"), norm), (("var", "std"), variance),
-    (("conv1d", "conv2d"), convolution), (("max_pool2d",), max_pool), (("cumsum", "cumprod"), running),
+    (("conv1d", "conv2d"), convolution), (("max_pool2d",), max_pool), (("avg_pool2d",), avg_pool),
+    (("cumsum", "cumprod"), running),
     (("lstm", "lstm_cell", "gru", "gru_cell", "rnn", "rnn_cell"), recurrent), (("dropout",), dropout),
     (("gelu", "tanh", "sigmoid", "softplus", "logsigmoid", "silu", "mish", "expm1", "log1p", "remainder", "div"),
      activation),

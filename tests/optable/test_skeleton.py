@@ -102,10 +102,10 @@ def test_a_new_family_with_two_inputs(checkout, monkeypatch):
     assert lacking(checkout, monkeypatch) == [TABLE.format("hypotenuse")]
     fill(checkout, "fastnn/reference/pairs.py", "y = np.sqrt(a * a + b * b)",
          "da, db = (dy * c / np.sqrt(a * a + b * b) for c in (a, b))")
-    tests = checkout/"tests/ops/test_hypotenuse.py"
+    tests = checkout/"tests/ops/test_pairs.py"
     worked = iter(["10**0.5, 20**0.5", "0.1**0.5, 0.2**0.5", "0.9**0.5, 0.8**0.5"])
     tests.write_text(re.sub(r"\[\.\.\.\]", lambda blank: f"pytest.approx([{next(worked)}])", tests.read_text()))
-    green = run(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/ops/test_hypotenuse.py")
+    green = run(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/ops/test_pairs.py")
     assert green.returncode == 0 and "3 passed" in green.stdout, green.stdout
     assert fastnn(checkout, "check", "hypotenuse", "--all-laws").returncode == 0
     assert "--folder" in fastnn(checkout, "new-op", "hypotenuse", "--kernel").stderr
@@ -169,7 +169,7 @@ def test_several_inputs_are_as_complete_as_one():
                   'Refusal("shapes"', 'Refusal("dtypes"', 'Refusal("integers"', "tensor([1.0, 2.0]), nn.tensor([3.0"):
         assert words in ops, words
     assert "a, b = saved" in definition and "return (da, db)" in definition
-    assert "def test_quartic_broadcasts" in files["tests/ops/test_quartic.py"]
+    assert "def test_quartic_broadcasts" in files["tests/ops/test_pairs.py"]
     alone = op_skeleton("quartic", "singles", ("x",), {}, "arithmetic").files["fastnn/ops/singles.py"]
     assert "broadcast" not in alone and "ShapeError" not in alone
 

@@ -111,6 +111,29 @@ def conv2d(change=lambda v: v):
     return forward
 
 
+def avg_pool(divided=True, begin=-1):
+    """begin=0: windows begin at the first pixel, whatever the padding."""
+    def forward(x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
+        (R, S), (sh, sw), (ph, pw) = kernel_size, stride, padding
+        N, C, H, W = x.shape
+        size = [-(-a//b) + 1 if ceil_mode else a//b + 1 for a, b in ((H + 2*ph - R, sh), (W + 2*pw - S, sw))]
+        P, Q = (n - 1 if ceil_mode and (n - 1)*s >= a + p else n
+                for n, s, a, p in zip(size, (sh, sw), (H, W), (ph, pw)))
+        y = np.zeros((N, C, P, Q), x.dtype)
+        for p in range(P):
+            for q in range(Q):
+                top, left = p*sh - ph, q*sw - pw
+                inside = [max(0, min(a + n, m) - max(a, 0)) for a, n, m in ((top, R, H), (left, S, W))]
+                framed = [min(a + n, m + f) - a for a, n, m, f in ((top, R, H, ph), (left, S, W, pw))]
+                if begin == 0:
+                    top, left = p*sh, q*sw
+                window = x[:, :, max(top, 0):max(top + R, 0), max(left, 0):max(left + S, 0)].sum((2, 3))
+                number = divisor_override or np.prod(framed if count_include_pad else inside)
+                y[:, :, p, q] = window/number if divided else window
+        return y
+    return forward
+
+
 def max_pool(edge, larger=lambda new, most: (new > most) | np.isnan(new)):
     """NaN counts as larger than all numbers."""
     def forward(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
@@ -280,6 +303,7 @@ RIGHT = [
     ("conv2d", conv2d(), None),
     ("conv2d", conv2d_loops, None),
     ("max_pool2d", max_pool(-np.inf), None),
+    ("avg_pool2d", avg_pool(), None),
     ("layer_norm", layer_norm(), layer_norm_backward(True)),
     ("batch_norm", batch_norm(lambda var, eps: np.sqrt(var + eps)), None),
     ("scaled_dot_product_attention", attention(), None),
@@ -349,6 +373,8 @@ WRONG = [
     ("conv2d", changed(group=lambda g: lambda group: 0), None, "every group reads the channels of the first"),
     ("conv2d", both(lambda w: w[:, :, ::-1, ::-1], lambda b: None), None, "flipped.*left out|left out.*flipped"),
     ("max_pool2d", max_pool(0), None, "below 0 are made 0"),
+    ("avg_pool2d", avg_pool(divided=False), None, "it is the sum of the window, and not the mean"),
+    ("avg_pool2d", avg_pool(begin=0), None, "padding is ignored: the first window begins at the first"),
     # linear, products
     ("linear", lambda x, w, b: x @ w + (0 if b is None else b), None, "weight is transposed"),
     ("linear", lambda x, w, b: x @ w.T, None, "bias is left out"),
