@@ -729,7 +729,8 @@ def without_inputs(init: Any) -> Any:
     signature = inspect.signature(init)
     places, known = list(signature.parameters), signature.parameters.keys()
     weights = {name for name in places if name in ("weight", "pos_weight")}
-    numbers = {name: "None" in annotation for name, p in signature.parameters.items()
+    # name -> whether None passes here: where there is no default, the other settings are told first
+    numbers = {name: "None" in annotation or p.default is p.empty for name, p in signature.parameters.items()
                if (annotation := str(p.annotation)) in ("float", "float | None", "<class 'float'>")}
 
     @functools.wraps(init)
