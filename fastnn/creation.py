@@ -60,7 +60,7 @@ def empty(*sizes: Any, size: Any = None, dtype: Any = np.float32, requires_grad:
     return wrapped(arrays.empty(_named("empty", sizes, size), dtype_of("empty", dtype)), requires_grad)
 
 
-def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool | None = False, device: Any = None,
+def full(size: Any, fill_value: float, *, dtype: Any = None, requires_grad: bool | None = False, device: Any = None,
          pin_memory: bool = False) -> Tensor:
     """One value everywhere: float32 for a float, int64 for an int, bool for a bool.
 
@@ -106,7 +106,7 @@ def empty_like(input: Tensor, *, dtype: Any = None, requires_grad: bool | None =
     return wrapped(arrays.empty(input.shape, new), requires_grad)
 
 
-def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, requires_grad: bool | None = False,
+def full_like(input: Tensor, fill_value: float, *, dtype: Any = None, requires_grad: bool | None = False,
               device: Any = None, pin_memory: bool = False) -> Tensor:
     """One value in the same shape, and dtype unless another is given.
 
@@ -142,8 +142,8 @@ def eye(n: int, m: int | None = None, *, dtype: Any = np.float32, requires_grad:
     return wrapped(arrays.copied(np.eye(*shape, dtype=dtype_of("eye", dtype))), requires_grad)
 
 
-def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, requires_grad: bool | None = False,
-           device: Any = None, pin_memory: bool = False) -> Tensor:
+def arange(start: float | None = None, end: float | None = None, step: float = 1, *, dtype: Any = None,
+           requires_grad: bool | None = False, device: Any = None, pin_memory: bool = False) -> Tensor:
     """start, start + step, ... below end; arange(end) starts at 0. int64 if all are whole, else
     float32.
 

@@ -13,9 +13,10 @@ stand in the place of tensors, the function is called again with tensors.
     named       only wrong lists of arguments
     refuse      called by the tape, about an op's inputs
 
-One thing is checked before, by both: a parameter that is a bool gets one, and one that is an int
-gets neither a bool nor a float. Python takes any word for true, "False" among them, and True for
-the int 1, so nothing would stumble over those. Else the words are looked for when something went
+One thing is checked before, by both: a parameter that is a bool gets one, one that is an int gets
+neither a bool nor a float, and one that is a float gets no tensor that requires a gradient. Python
+takes any word for true, "False" among them, and True for the int 1, and a number that is made of a
+tensor has no history, so nothing would stumble over those. Else the words are looked for when something went
 wrong, so a call that works costs some 15 ns more and nothing else. What a function of the user
 raised (a hook, a kernel of `use_kernel`, a module inside a Sequential) passes unchanged.
 """
@@ -268,12 +269,14 @@ def refusal(who: str, error: Exception, function: Any, args: tuple[Any, ...], kw
     return about_call(who, error, str(signature).rsplit(" -> ", 1)[0].replace("'", ""), args, kwargs)
 
 
-# ---- booleans ------------------------------------------------------------------------------------
-# The kind of a parameter: BOOL or INT by its annotation, plus OR_NONE where that has None as well;
-# 0 where the annotation has room for more, and so nothing is checked.
-BOOL, INT, OR_NONE = 1, 2, 4
-# The words that the annotation of a bool, and that of an int or of several ints, is made of
+# ---- booleans and numbers ------------------------------------------------------------------------
+# The kind of a parameter: BOOL, INT or FLOAT by its annotation, plus OR_NONE where that of a bool or
+# an int has None as well; 0 where the annotation has room for more, and so nothing is checked.
+BOOL, INT, OR_NONE, FLOAT = 1, 2, 4, 8
+# The words that the annotation of a bool, that of an int or of several ints, and that of a float or
+# what else is no tensor, is made of
 OF_BOOL, OF_INT = {"bool", "None"}, {"int", "Dim", "None", "tuple", "list", "Sequence"}
+OF_FLOAT = {"float", "str", *OF_INT}
 # Places with a bit of their own in C's 64-bit numbers; the last bit is that of all further places.
 MOST_PLACES = 63
 DECLINED = {"false", "no", "none", "off", "true", "yes", "on"}
@@ -281,12 +284,16 @@ DECLINED = {"false", "no", "none", "off", "true", "yes", "on"}
 
 @cache
 def kind_of_setting(annotation: str) -> int:
-    """BOOL or INT where that is all an annotation has room for, with OR_NONE if None is; else 0."""
+    """BOOL, INT or FLOAT where that is all an annotation has room for, with OR_NONE if None is; else
+    0.
+    """
     words = set(re.findall(r"\w+", annotation))
     none = OR_NONE if "None" in words else 0
     if words <= OF_BOOL:
         return BOOL | none if "bool" in words else 0
-    return INT | none if words <= OF_INT and words & {"int", "Dim"} else 0
+    if words <= OF_INT:
+        return INT | none if words & {"int", "Dim"} else 0
+    return FLOAT if words <= OF_FLOAT and "float" in words else 0
 
 
 @cache
@@ -307,19 +314,21 @@ def settings(function: Any) -> tuple[dict[str, int], list[int]]:
     return {name: kind for name, kind in kinds.items() if kind}, [*places, rest]
 
 
-def settings_in_bits(function: Any) -> tuple[dict[str, int], int, int, int]:
-    """`settings` for the compiled check: (kinds by name, bools, ints, nones). Bit i of the three
-    numbers belongs to the parameter at place i: it is set in `bools` if that is a bool, in `ints`
-    if it is an int, and in `nones` if its annotation has None as well.
+def settings_in_bits(function: Any) -> tuple[dict[str, int], int, int, int, int]:
+    """`settings` for the compiled check: (kinds by name, bools, ints, nones, floats). Bit i of the
+    four numbers belongs to the parameter at place i: it is set in `bools` if that is a bool, in
+    `ints` if it is an int, in `nones` if the annotation of one of these has None as well, and in
+    `floats` if it is a float.
     """
     kinds, places = settings(function)
     places = places[:-1] + places[-1:] * (MOST_PLACES + 2 - len(places))
-    bits = [sum(1 << i for i, k in enumerate(places) if k & kind) for kind in (BOOL, INT, OR_NONE)]
-    return kinds, bits[0], bits[1], bits[2]
+    bits = [sum(1 << i for i, k in enumerate(places) if k & kind) for kind in (BOOL, INT, OR_NONE, FLOAT)]
+    return kinds, bits[0], bits[1], bits[2], bits[3]
 
 
 def check_settings(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """DTypeError unless a bool stands for a bool, and neither a bool nor a float for an int.
+    """DTypeError unless a bool stands for a bool, neither a bool nor a float for an int, and no
+    tensor that requires a gradient for a float.
 
     For a bool, 0 and 1 of Python and of NumPy pass too. None passes for a bool if the annotation
     has it; for an int it always passes here, and the function itself refuses it.
@@ -339,6 +348,8 @@ def check_settings(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any])
 def is_strange_setting(kind: int, value: Any) -> bool:
     if value is None and kind & OR_NONE:
         return False
+    if kind & FLOAT:
+        return getattr(value, "requires_grad", False) is True
     if kind & INT:
         return isinstance(value, (bool, np.bool_, float, np.floating))
     return not (isinstance(value, (bool, np.bool_)) or (isinstance(value, (int, np.integer)) and value in (0, 1)))
@@ -357,7 +368,10 @@ def raise_for_setting(function: Any, name: str, kind: int, args: tuple[Any, ...]
         booleans = [other for other, k in settings(function)[0].items() if k & BOOL and other in parameters]
         if booleans:
             hint = f"A bool goes by its name: {' or '.join(f'{other}={value}' for other in booleans)}."
-    raise DTypeError(who=name_of(function, args), expected=f"{name} as {wanted}", got=described(value), hint=hint)
+    got = described(value)
+    if kind & FLOAT:
+        got, hint = f"{got}, that requires a gradient", f"{name} gets none: pass its .item(), or .detach()."
+    raise DTypeError(who=name_of(function, args), expected=f"{name} as {wanted}", got=got, hint=hint)
 
 
 def whole(who: str, expected: str, value: Any) -> int:

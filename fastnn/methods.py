@@ -110,10 +110,11 @@ class TensorMethods:
     def clamp_(self: Any, min: Any = None, max: Any = None) -> Tensor:
         return changed(self, "clamp_", F.clamp, min, max)
 
-    def nan_to_num_(self: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Tensor:
+    def nan_to_num_(self: Any, nan: float | None = 0.0, posinf: float | None = None,
+                    neginf: float | None = None) -> Tensor:
         return changed(self, "nan_to_num_", F.nan_to_num, nan, posinf, neginf)
 
-    def fill_diagonal_(self: Any, fill_value: Any, wrap: bool = False) -> Tensor:
+    def fill_diagonal_(self: Any, fill_value: float, wrap: bool = False) -> Tensor:
         if self.ndim < 2 or (self.ndim > 2 and len(set(self.shape)) > 1):
             raise ShapeError(who="fill_diagonal_", expected="a matrix, or more axes of one length", got=self.shape)
         mask = np.zeros(self.shape, bool)
@@ -177,10 +178,10 @@ class TensorMethods:
     def bitwise_xor_(self: Any, other: Any) -> Tensor: return changed(self, "bitwise_xor_", F.bitwise_xor, other)
     def tril_(self: Any, diagonal: int = 0) -> Tensor: return changed(self, "tril_", F.tril, diagonal)
     def triu_(self: Any, diagonal: int = 0) -> Tensor: return changed(self, "triu_", F.triu, diagonal)
-    def addcmul_(self: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+    def addcmul_(self: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Tensor:
         return changed(self, "addcmul_", F.addcmul, tensor1, tensor2, value=value)
 
-    def addcdiv_(self: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+    def addcdiv_(self: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Tensor:
         return changed(self, "addcdiv_", F.addcdiv, tensor1, tensor2, value=value)
 
     def lerp_(self: Any, end: Any, weight: Any) -> Tensor: return changed(self, "lerp_", F.lerp, end, weight)
@@ -206,7 +207,7 @@ class TensorMethods:
     def sinc_(self: Any) -> Tensor: return changed(self, "sinc_", F.sinc)
     def sinh_(self: Any) -> Tensor: return changed(self, "sinh_", F.sinh)
     def tan_(self: Any) -> Tensor: return changed(self, "tan_", F.tan)
-    def logit_(self: Any, eps: Any = None) -> Tensor: return changed(self, "logit_", F.logit, eps)
+    def logit_(self: Any, eps: float | None = None) -> Tensor: return changed(self, "logit_", F.logit, eps)
     def atan2_(self: Any, other: Any) -> Tensor: return changed(self, "atan2_", F.atan2, other)
     def clamp_max_(self: Any, max: Any) -> Tensor: return changed(self, "clamp_max_", F.clamp_max, max)
     def clamp_min_(self: Any, min: Any) -> Tensor: return changed(self, "clamp_min_", F.clamp_min, min)
@@ -221,7 +222,7 @@ class TensorMethods:
     def polygamma_(self: Any, n: Any) -> Tensor:
         return changed(self, "polygamma_", lambda before: F.polygamma(n, before))
 
-    def renorm_(self: Any, p: Any, dim: Any, maxnorm: Any) -> Tensor:
+    def renorm_(self: Any, p: float, dim: int, maxnorm: float) -> Tensor:
         return changed(self, "renorm_", F.renorm, p, dim, maxnorm)
 
     def bitwise_left_shift_(self: Any, other: Any) -> Tensor:
@@ -275,7 +276,7 @@ class TensorMethods:
     # ---- elements --------------------------------------------------------------------------------
     def __getitem__(self: Any, key: Any) -> Tensor: return F.getitem(self, key)
     def index_select(self: Any, dim: int, index: Any) -> Tensor: return F.index_select(self, dim, index)
-    def masked_fill(self: Any, mask: Any, value: float) -> Tensor: return F.masked_fill(self, mask, value)
+    def masked_fill(self: Any, mask: Any, value: float | Tensor) -> Tensor: return F.masked_fill(self, mask, value)
     def where(self: Any, condition: Any, other: Any) -> Tensor: return F.where(condition, self, other)
     def tril(self: Any, diagonal: int = 0) -> Tensor: return F.tril(self, diagonal)
     def triu(self: Any, diagonal: int = 0) -> Tensor: return F.triu(self, diagonal)

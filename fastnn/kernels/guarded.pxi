@@ -20,7 +20,7 @@ cdef extern from "Python.h":
     bint is_float "PyFloat_Check"(PyObject *x)
     void PyType_Modified(PyTypeObject *type)
 
-cdef enum: OF_INT = 2, OR_NONE = 4                  # as in guard.py
+cdef enum: OF_INT = 2, OR_NONE = 4, OF_FLOAT = 8    # as in guard.py
 
 cdef object _update_wrapper, _explain, _settings, _check_settings
 cdef tuple _foreign                                 # what `explain` looks at: guard.FOREIGN
@@ -31,9 +31,9 @@ cdef class guarded:
 
     cdef vectorcallfunc call
     cdef object function
-    # Which of its parameters are bools and ints, or None beside these, found at the first call: bit
-    # i is the parameter at place i. By name: a sum of OF_INT and OR_NONE.
-    cdef unsigned long long bools, ints, nones
+    # Which of its parameters are bools, ints and floats, or None beside these, found at the first
+    # call: bit i is the parameter at place i. By name: a sum of OF_INT, OR_NONE and OF_FLOAT.
+    cdef unsigned long long bools, ints, nones, floats
     cdef Py_ssize_t first                           # of the places with a bit; -1 until it is known
     cdef dict kinds
     cdef dict __dict__                              # __name__, __doc__ and so on of the function
@@ -86,8 +86,9 @@ cdef PyObject *call_guarded(PyObject *self, PyObject *const *args, size_t count,
 
 
 cdef bint has_strange_setting(guarded self, PyObject *const *args, Py_ssize_t given, PyObject *names) except -1:
-    """Whether something else than True and False stands where a bool goes, or one of these or a
-    float where an int goes. Some of it may be right (0, None): `refuse_setting` decides.
+    """Whether something else than True and False stands where a bool goes, one of these or a float
+    where an int goes, or a tensor where a float goes. Some of it may be right (0, None, a tensor
+    that requires no gradient): `refuse_setting` decides.
     """
     cdef Py_ssize_t i, place
     cdef PyObject *found
@@ -95,8 +96,8 @@ cdef bint has_strange_setting(guarded self, PyObject *const *args, Py_ssize_t gi
     cdef int kind
     cdef unsigned long long either
     if self.first < 0:
-        self.kinds, self.bools, self.ints, self.nones = _settings(self.function)
-        either, self.first = self.bools | self.ints, 0
+        self.kinds, self.bools, self.ints, self.nones, self.floats = _settings(self.function)
+        either, self.first = self.bools | self.ints | self.floats, 0
         while self.first < 64 and not either >> self.first & 1:
             self.first += 1
     for i in range(self.first, given):
@@ -104,6 +105,8 @@ cdef bint has_strange_setting(guarded self, PyObject *const *args, Py_ssize_t gi
         if args[i] == <PyObject *>None and self.nones >> place & 1:
             continue
         if self.ints >> place & 1 and is_no_int(args[i]) or self.bools >> place & 1 and not is_bool(args[i]):
+            return True
+        if self.floats >> place & 1 and is_tensor(args[i]):
             return True
     if names != NULL and self.kinds:
         for i in range(len(<tuple>names)):
@@ -113,13 +116,18 @@ cdef bint has_strange_setting(guarded self, PyObject *const *args, Py_ssize_t gi
             kind, value = <object>found, args[given + i]
             if value == <PyObject *>None and kind & OR_NONE:
                 continue
-            if is_no_int(value) if kind & OF_INT else not is_bool(value):
+            if is_tensor(value) if kind & OF_FLOAT else is_no_int(value) if kind & OF_INT else not is_bool(value):
                 return True
     return False
 
 
 cdef inline bint is_no_int(PyObject *x) noexcept:
     return is_bool(x) or is_float(x)
+
+
+cdef inline bint is_tensor(PyObject *x) noexcept:
+    """Whether it is one of ours; no float is asked what it is."""
+    return not is_float(x) and _Tensor is not None and PyObject_TypeCheck(<object>x, <PyTypeObject *>_Tensor)
 
 
 cdef int refuse_setting(object function, PyObject *const *args, Py_ssize_t given, PyObject *names) except -1:

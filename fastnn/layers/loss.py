@@ -344,7 +344,7 @@ class TripletMarginWithDistanceLoss(_Loss):
     tensor(0.)
     """
 
-    def __init__(self, *, distance_function: Any = None, margin: float = 1.0, swap: bool = False,
+    def __init__(self, *, distance_function: Any = None, margin: float | Tensor = 1.0, swap: bool = False,
                  reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
         need_above(type(self).__name__, margin=margin)

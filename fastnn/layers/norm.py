@@ -301,7 +301,8 @@ class LocalResponseNorm(Module):
     tensor([1.0, 0.5])
     """
 
-    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+    def __init__(self, size: int, alpha: float | Tensor = 1e-4, beta: float | Tensor = 0.75,
+                 k: float | Tensor = 1.0) -> None:
         super().__init__()
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 

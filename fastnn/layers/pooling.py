@@ -337,8 +337,9 @@ class FractionalMaxPool2d(Module):
 
     _random_samples: Tensor | None
 
-    def __init__(self, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
-                 return_indices: bool = False, _random_samples: Tensor | None = None) -> None:
+    def __init__(self, kernel_size: Any, output_size: Any = None,
+                 output_ratio: float | tuple[float, float] | None = None, return_indices: bool = False,
+                 _random_samples: Tensor | None = None) -> None:
         super().__init__()
         counts("FractionalMaxPool2d", (2**30, 2**30), output_size, output_ratio)    # refuses early
         self.kernel_size, self.return_indices = _pair(kernel_size), return_indices

@@ -66,7 +66,7 @@ def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: b
     return where(le(input, 0.0), mul(input, wrapped(np.asarray(slopes, input.dtype))), input)
 
 
-def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1,
+def gumbel_softmax(logits: Tensor, tau: float | Tensor = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1,
                    **numpy: Unpack[Numpy]) -> Tensor:
     r"""A choice by logits that has a gradient: a softmax of logits and noise.
 

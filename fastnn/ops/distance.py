@@ -27,7 +27,8 @@ __all__ = ["cdist", "cosine_similarity", "dist", "normalize", "pairwise_distance
 COMPUTE_MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
 
 
-def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, **numpy: Unpack[Numpy]) -> Tensor:
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float | Tensor = 1e-12,
+              **numpy: Unpack[Numpy]) -> Tensor:
     r"""Vectors of length 1, in the same direction.
 
     .. math:: y = x / \max(|x|_p, eps)

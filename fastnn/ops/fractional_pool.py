@@ -17,8 +17,9 @@ from .shape import reshape
 __all__ = ["fractional_max_pool2d", "fractional_max_pool2d_with_indices"]
 
 
-def fractional_max_pool2d(input: Tensor, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
-                          return_indices: bool = False, _random_samples: Tensor | None = None) -> Any:
+def fractional_max_pool2d(input: Tensor, kernel_size: Any, output_size: Any = None,
+                          output_ratio: float | tuple[float, float] | None = None, return_indices: bool = False,
+                          _random_samples: Tensor | None = None) -> Any:
     r"""The largest value of each window, of which there are P x Q, at distances that are drawn.
 
     .. math:: y_{pq} = \max_{r, s} x_{i_p + r,\, j_q + s}, \quad
@@ -62,7 +63,8 @@ def fractional_max_pool2d(input: Tensor, kernel_size: Any, output_size: Any = No
 
 
 def fractional_max_pool2d_with_indices(input: Tensor, kernel_size: Any, output_size: Any = None,
-                                       output_ratio: Any = None, return_indices: bool = False,
+                                       output_ratio: float | tuple[float, float] | None = None,
+                                       return_indices: bool = False,
                                        _random_samples: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """`fractional_max_pool2d` with return_indices=True.
 

@@ -218,7 +218,7 @@ def where(condition: Tensor, input: Any = _MISSING, other: Any = _MISSING) -> An
     return apply(WHERE, condition, a, b)
 
 
-def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
+def masked_fill(input: Tensor, mask: Tensor, value: float | Tensor) -> Tensor:
     """One value where a mask is True, the input elsewhere.
 
     Parameters

@@ -31,8 +31,8 @@ MODES: dict[str, tuple[tuple[int, ...], str]] = {
 }
 
 
-def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
-                align_corners: bool | None = None, recompute_scale_factor: bool | None = None,
+def interpolate(input: Tensor, size: Any = None, scale_factor: float | Sequence[float] | None = None,
+                mode: str = "nearest", align_corners: bool | None = None, recompute_scale_factor: bool | None = None,
                 antialias: bool = False) -> Tensor:
     r"""The image in another size: each new pixel is read at its place between the old ones.
 
@@ -116,8 +116,8 @@ def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode:
     return reshape(y, N, C, *sizes)
 
 
-def upsample(input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
-             align_corners: bool | None = None) -> Tensor:
+def upsample(input: Tensor, size: Any = None, scale_factor: float | Sequence[float] | None = None,
+             mode: str = "nearest", align_corners: bool | None = None) -> Tensor:
     """PyTorch's older name of `interpolate`.
 
     Parameters, errors and cost: as `interpolate`.
@@ -129,7 +129,7 @@ def upsample(input: Tensor, size: Any = None, scale_factor: Any = None, mode: st
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
-def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+def upsample_nearest(input: Tensor, size: Any = None, scale_factor: float | Sequence[float] | None = None) -> Tensor:
     """`interpolate` with mode "nearest".
 
     Parameters, errors and cost: as `interpolate`.
@@ -141,7 +141,7 @@ def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) 
     return interpolate(input, size, scale_factor)
 
 
-def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: float | Sequence[float] | None = None) -> Tensor:
     """`interpolate` with mode "bilinear" and corners aligned.
 
     Parameters, errors and cost: as `interpolate`.

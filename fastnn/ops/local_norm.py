@@ -80,7 +80,8 @@ def instance_norm(input: Tensor, running_mean: Any = None, running_var: Any = No
     return y
 
 
-def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
+def local_response_norm(input: Tensor, size: int, alpha: float | Tensor = 1e-4, beta: float | Tensor = 0.75,
+                        k: float | Tensor = 1.0) -> Tensor:
     r"""Each element divided by a mean of squares of the channels around its own.
 
     .. math:: y_c = x_c \Big(k + \frac{\alpha}{size} \sum_{c'} x_{c'}^2\Big)^{-\beta}

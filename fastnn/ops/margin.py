@@ -176,8 +176,9 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
 
 
 def triplet_margin_with_distance_loss(anchor: Tensor, positive: Tensor, negative: Tensor, *,
-                                      distance_function: Callable[..., Tensor] | None = None, margin: float = 1.0,
-                                      swap: bool = False, reduction: str = "mean") -> Tensor:
+                                      distance_function: Callable[..., Tensor] | None = None,
+                                      margin: float | Tensor = 1.0, swap: bool = False,
+                                      reduction: str = "mean") -> Tensor:
     """triplet_margin_loss with a distance of one's own.
 
     Parameters
@@ -483,8 +484,8 @@ def in_classes(who: str, t: np.ndarray, C: int) -> None:
                          got=f"{t.min()} to {t.max()}")
 
 
-def triplets(who: str, three: tuple[Tensor, Tensor, Tensor], distance: Callable[..., Tensor], margin: float, swap: bool,
-             reduction: str) -> Tensor:
+def triplets(who: str, three: tuple[Tensor, Tensor, Tensor], distance: Callable[..., Tensor],
+             margin: float | Tensor, swap: bool, reduction: str) -> Tensor:
     a, p, n = three
     checked(who, reduction, anchor=a, positive=p, negative=n)
     if not margin > 0:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..guard import named
 from .allowance import as_tuple, is_floating
 
 __all__ = ["VACUOUS", "inner", "op_gradcheck", "random_cotangent"]
@@ -22,6 +23,7 @@ VACUOUS = ("so the check proves nothing: choose inputs where the function is not
            "(elements on its slopes, fewer of them, not so large)")
 
 
+@named
 def op_gradcheck(forward: Callable[..., Any], backward: Callable[..., Any], inputs: Sequence[Any],
                  attrs: dict[str, Any], rng: np.random.Generator, differentiable: Sequence[bool] | None = None,
                  eps: float = 1e-6, names: Sequence[str] = ()) -> dict[int, float]:

@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..errors import RangeError
-from ..guard import guarded
+from ..guard import guarded, named
 from ..html import escape
 from ..io.atomic import atomic_write
 
@@ -89,6 +89,7 @@ class Svg(str):
     height: float
     label: str
 
+    @named
     def __new__(cls, body: str, width: float, height: float, label: str) -> Svg:
         paper = element("rect", x=-MARGIN, y=-MARGIN, width=width + 2*MARGIN, height=height + 2*MARGIN, rx=8,
                         fill="currentColor", class_="fnn-paper")

@@ -1,6 +1,7 @@
-"""A parameter that is a bool gets one, and one that is an int gets neither a bool nor a float, in
-every function, layer, method and class: PyTorch refuses a word for a bool, where Python takes any
-for true.
+"""A parameter that is a bool gets one, one that is an int gets neither a bool nor a float, and one
+that is a float no tensor that requires a gradient, in every function, layer, method and class:
+PyTorch refuses a word for a bool, where Python takes any for true, and a tensor whose gradient
+would be lost.
 
 All signatures are read, so what is added later is held without being named.
 """
@@ -59,8 +60,8 @@ def settings():
         rows = []
         for place, p in enumerate(parameters):
             words = {word.strip(" '\"") for word in str(getattr(p.annotation, "__name__", p.annotation)).split("|")}
-            for kind in ("bool", "int"):
-                if words <= {kind, "None"} and kind in words and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
+            for kind, room in (("bool", {"None"}), ("int", {"None"}), ("float", {"None", "int", "str"})):
+                if words <= {kind, *room} and kind in words and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
                     rows.append((p, place, kind, "None" in words))
         if rows:
             found[path] = made, function, parameters, rows
@@ -68,15 +69,18 @@ def settings():
 
 
 SETTINGS = settings()
-WRONG = {"bool": ("False", 2, 1.0, [], nn.tensor([True, True]), None), "int": (True, 1.0)}
+WRONG = {"bool": ("False", 2, 1.0, [], nn.tensor([True, True]), None), "int": (True, 1.0),
+         "float": (nn.tensor(0.5, requires_grad=True), nn.Parameter([0.5]))}
+SAID = {"bool": "{0} as a bool", "int": "{0} as an int", "float": "{0} gets none: pass its .item(), or .detach()."}
 
 
 def test_enough_is_found():
     assert len(SETTINGS) > 300
+    assert sum(kind == "float" for *_, rows in SETTINGS.values() for _, _, kind, _ in rows) > 250
 
 
 @pytest.mark.parametrize("path", SETTINGS)
-def test_a_bool_is_a_bool_and_an_int_an_int(path):
+def test_a_bool_is_a_bool_an_int_an_int_and_a_float_no_tensor_with_a_gradient(path):
     made, function, parameters, rows = SETTINGS[path]
     for p, place, kind, optional in rows:
         before = [None if q.default is q.empty else q.default for q in parameters[:place]]
@@ -93,8 +97,7 @@ def test_a_bool_is_a_bool_and_an_int_an_int(path):
                     text = "accepted"
                 except (nn.DTypeError, nn.GraphError) as error:
                     text = str(error)
-                assert f"{p.name} as a{'n' * (kind == 'int')} {kind}" in text or "is made first" in text, \
-                    f"{p.name}={value!r}: {text}"
+                assert SAID[kind].format(p.name) in text or "is made first" in text, f"{p.name}={value!r}: {text}"
 
 
 def test_what_passes_for_a_bool():
