@@ -21,4 +21,5 @@ nn.fit(x, [], epochs=1)                                             # wrong
 nn.fit(model, [], epochs="many")                                    # wrong
 nn.LSTM(2, 3)(x).sum()                                              # wrong
 nn.evaluate(model, []).accuracy()                                   # wrong
+nn.predict(model, x).accuracy()                                     # wrong
 model.eval()(x).item() + 1

@@ -127,6 +127,24 @@ for images, labels in loader:
     assert_type(optimizer.step(), None)
 with nn.no_grad():
     model(x)
+
+
+@nn.no_grad
+def measured(images: nn.Tensor) -> float:
+    return float(model(images).sum())
+
+
+@nn.inference_mode()
+def chosen(images: nn.Tensor) -> nn.Tensor:
+    with nn.enable_grad(), nn.set_grad_enabled(False):
+        return model(images).argmax(1)
+
+
+assert_type(measured(x), float)
+assert_type(chosen(x), nn.Tensor)
+assert_type(nn.inference_mode(chosen)(x), nn.Tensor)
+assert_type(nn.predict(model, x), nn.Tensor)
+assert_type(nn.predict(Tagger(), x, batch_size=2), tuple[nn.Tensor, list[str]])
 history = nn.fit(model, train, epochs=2, optimizer=optimizer, metrics={}, progress=False)
 assert_type(history, nn.History)
 assert_type(history.plot(), nn.viz.Svg)

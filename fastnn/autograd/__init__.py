@@ -15,13 +15,24 @@ Nothing here knows an op by name, nor imports Tensor: tensor.py stands above and
 over (tape.connect).
 """
 
+from typing import TYPE_CHECKING
+
 from .function import Function
 from .hooks import RemovableHandle, add_hook
-from .modes import detect_anomaly, enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from .modes import detect_anomaly, is_grad_enabled, set_grad_enabled
 from .steps import stepped
 from .tape import Node, apply, apply_in_python
 from .walk import backward, grad
 from .writes import leave, may_write, renew, write
+
+if TYPE_CHECKING:
+    from .modes import Mode, ModeOr
+
+    no_grad: Mode
+    enable_grad: Mode
+    inference_mode: ModeOr
+else:
+    from .modes import enable_grad, inference_mode, no_grad
 
 __all__ = ["Function", "Node", "RemovableHandle", "add_hook", "apply", "apply_in_python", "backward",
            "detect_anomaly", "enable_grad", "grad", "inference_mode", "is_grad_enabled", "leave", "may_write",

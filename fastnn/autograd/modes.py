@@ -11,7 +11,7 @@ import inspect
 import math
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 import numpy as np
 
@@ -22,6 +22,27 @@ from ..kernels import compiled
 __all__ = ["detect_anomaly", "enable_grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Mode(Protocol):
+        """What type checkers see of no_grad and enable_grad: a class whose `__new__` may return a
+        function is beyond them.
+        """
+
+        @overload
+        def __call__(self, function: None = None) -> set_grad_enabled: ...
+        @overload
+        def __call__(self, function: AnyFunction) -> AnyFunction: ...
+
+    class ModeOr(Protocol):
+        """The same of inference_mode, which takes a bool too."""
+
+        @overload
+        def __call__(self, mode: bool = True) -> set_grad_enabled: ...
+        @overload
+        def __call__(self, mode: AnyFunction) -> AnyFunction: ...
 
 
 class set_grad_enabled:
@@ -48,7 +69,7 @@ class set_grad_enabled:
         self.enabled = enabled
         self.before: list[bool] = []
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> set_grad_enabled:
         self.before.append(state.enabled)
         state.enabled = self.enabled
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -21,7 +21,12 @@ from .batches import loader_of, loss_of, nothing_counts, parts, scalar_loss, tel
 from .counting import Counting
 from .means import Means, Metric, accuracy_metric, check_metrics
 
+if TYPE_CHECKING:
+    from ..layers.module import HasForward
+
 __all__ = ["evaluate", "measure", "predict"]
+
+Result = TypeVar("Result")
 
 
 @named
@@ -96,7 +101,7 @@ def measure(model: Module, loader: Any, loss_function: Callable[..., Tensor], me
 
 
 @named
-def predict(model: Module, *inputs: Any, batch_size: int = 256) -> Any:
+def predict(model: HasForward[..., Result], *inputs: Any, batch_size: int = 256) -> Result:
     """The model's output for all of the inputs, in eval mode, without gradients, batch by batch.
 
     Parameters
@@ -156,7 +161,8 @@ def predict(model: Module, *inputs: Any, batch_size: int = 256) -> Any:
                 tell_who(error, "predict")
                 raise
             pieces.append(_samples(output, len(batch[0]), model))
-    return _joined(pieces)
+    result: Result = _joined(pieces)
+    return result
 
 
 def _samples(output: Any, size: int, model: Module, nested: bool = False) -> Any:
