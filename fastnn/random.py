@@ -30,7 +30,7 @@ def seed(seed: int) -> None:
     True
     """
     global _generator, _dropout_key, _dropout_calls
-    _checked_seed("seed", seed)
+    seed = _checked_seed("seed", seed)
     _generator = np.random.default_rng(seed)
     _dropout_key = int(np.random.default_rng([seed, 1]).integers(2**63))
     _dropout_calls = 0
@@ -65,8 +65,8 @@ class Generator:
 
     @named
     def manual_seed(self, seed: int) -> Generator:
-        """Begin anew with this seed, a whole number from 0 up; returns self."""
-        self._seed = int(_checked_seed("Generator.manual_seed", seed))
+        """Begin anew with this seed, from -2**63 to 2**64 - 1; returns self."""
+        self._seed = _checked_seed("Generator.manual_seed", seed)
         self._stream = np.random.default_rng(self._seed)
         return self
 
@@ -113,12 +113,13 @@ def stream_of(who: str, generator: Any) -> np.random.Generator:
                      hint="It is PyTorch's: nn.Generator().manual_seed(0)." if foreign else "")
 
 
-def _checked_seed(who: str, seed: Any) -> Any:
+def _checked_seed(who: str, seed: Any) -> int:
+    """The seed as one from 0 to 2**64 - 1; one below 0 is 2**64 more, as in PyTorch."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
         raise DTypeError(who=who, expected="a whole number", got=repr(seed))
-    if seed < 0:
-        raise RangeError(who=who, expected="a whole number from 0 up", got=seed)
-    return seed
+    if not -2**63 <= int(seed) < 2**64:
+        raise RangeError(who=who, expected="a whole number from -2**63 to 2**64 - 1", got=seed)
+    return int(seed) % 2**64
 
 
 def generator() -> np.random.Generator:

@@ -141,6 +141,29 @@ def test_a_generator_is_a_stream_of_its_own(name):
     assert draw(g).tolist() == first != second      # and the generator did not follow it
 
 
+def test_seeds_are_pytorchs(torch):
+    """Those of 64 bits, with a sign or without."""
+    for seed in (0, 1, 2**63 - 1, 2**63, 2**64 - 1, -1, -2**63):
+        assert nn.Generator().manual_seed(seed).initial_seed() == torch.Generator().manual_seed(seed).initial_seed()
+    nn.manual_seed(-1)
+    below = nn.rand(3).tolist()
+    nn.manual_seed(2**64 - 1)
+    assert nn.rand(3).tolist() == below
+    for seed in (2**64, -2**63 - 1, 2**70):
+        for lib, error in ((torch, ValueError), (nn, nn.RangeError)):
+            for call in (lib.manual_seed, lib.Generator().manual_seed):
+                with pytest.raises(error):
+                    call(seed)
+
+
+def test_axes_of_einsum_in_any_row_of_numbers(torch):
+    for axes in ([0, 1], (0, 1), range(2)):
+        close(nn.einsum(nn.tensor(X), axes, nn.tensor(W), [0, 1], [0]),
+              torch.einsum(torch.tensor(X), axes, torch.tensor(W), [0, 1], [0]))
+    close(nn.einsum(nn.tensor(X), nn.tensor([0, 1]), [1]), torch.einsum(torch.tensor(X), torch.tensor([0, 1]), [1]))
+    close(nn.einsum(nn.tensor(X), np.array([0, 1]), [1]), X.sum(0))
+
+
 # ---- gradients -----------------------------------------------------------------------------------
 def leaves(lib):
     return (lib.tensor(values, requires_grad=True) for values in ([1.0, 2.0], [3.0, 4.0]))

@@ -17,7 +17,7 @@ from ..moved import moved_names
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import norm as reference
 from ..tensor import Tensor, tensor
-from .checks import at_least_zero
+from .checks import at_least_zero, need_constants
 from .norm import CANCELLATION, check_channels, images
 
 __all__ = ["batch_norm", "batch_norm_relu"]
@@ -108,6 +108,8 @@ def normalise(by_batch: Op, by_given: Op, input: Tensor, running_mean: Any, runn
               bias: Tensor | None, training: bool, momentum: float, eps: float) -> Tensor:
     """One of the two ops, and the running statistics moved in training."""
     who = by_batch.name
+    if getattr(running_mean, "_requires_grad", False) or getattr(running_var, "_requires_grad", False):
+        need_constants(who, running_mean=running_mean, running_var=running_var)
     if not training:
         if running_mean is None or running_var is None:
             raise ShapeError(who=who, expected="running_mean and running_var when training=False", got=None,

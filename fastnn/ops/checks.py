@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import guard
-from ..errors import DTypeError, RangeError, ShapeError
+from ..errors import DTypeError, GraphError, RangeError, ShapeError
 from ..guard import as_tensor_hint, whole
 
 if TYPE_CHECKING:
@@ -118,6 +118,14 @@ def need_integers(who: str, **arrays: Any) -> None:
         if a is not None and a.dtype.kind not in "iu":
             raise DTypeError(who=who, expected=f"{name} of an integer dtype", got=str(a.dtype),
                              hint="Convert it with .long().")
+
+
+def need_constants(who: str, **tensors: Any) -> None:
+    """No named tensor (None is let through) may require a gradient: none is computed for it."""
+    for name, t in tensors.items():
+        if getattr(t, "requires_grad", False):
+            raise GraphError(f"{name} is a constant here, and gets no gradient", who=who,
+                             hint=f"Pass {name}.detach().")
 
 
 def need_rank(who: str, name: str, a: np.ndarray, shape: str, rank: int, hint: str = "") -> None:

@@ -17,7 +17,7 @@ from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import cross_entropy as reference
 from ..tensor import Tensor, tensor
-from .checks import legacy, need_array, need_float, need_integers
+from .checks import legacy, need_array, need_constants, need_float, need_integers
 
 __all__ = ["cross_entropy", "nll_loss"]
 
@@ -64,6 +64,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
     ShapeError : if target or weight does not fit the input.
     DTypeError : if input or weight is not floating point, or their dtypes differ.
     RangeError : for an ignore_index from 0 on beside class probabilities, which have no labels.
+    GraphError : if weight requires a gradient.
 
     A class that weighs nothing, because its probability or weight is 0, costs nothing, even if its
     score is -inf. A score of +inf makes its position NaN, as in PyTorch and in `softmax`; so does
@@ -84,6 +85,8 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
     tensor(0.6931)
     """
     reduction = reduction if size_average is reduce is None else legacy("cross_entropy", size_average, reduce)
+    if weight is not None:
+        need_constants("cross_entropy", weight=weight)
     y = apply(CROSS_ENTROPY, input, target, weight, ignore_index=ignore_index, reduction=reduction,
               label_smoothing=label_smoothing)
     notice_probabilities(input)
@@ -112,6 +115,8 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
 
     Errors: as `cross_entropy`.
 
+    Where nothing weighs anything the mean is NaN, and the gradient zero.
+
     Cost: reads one element per position. cross_entropy(x, t) is nll_loss(log_softmax(x, 1), t) in
     one pass.
 
@@ -120,6 +125,8 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
     tensor(1.5)
     """
     reduction = reduction if size_average is reduce is None else legacy("nll_loss", size_average, reduce)
+    if weight is not None:
+        need_constants("nll_loss", weight=weight)
     y = apply(NLL_LOSS, input, target, weight, ignore_index=ignore_index, reduction=reduction)
     notice_no_logarithms("nll_loss", input)
     return y

@@ -249,7 +249,9 @@ def from_lists(given: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     letters = string.ascii_uppercase + string.ascii_lowercase
     terms = []
     for axes in lists:
-        if not isinstance(axes, (list, tuple)):
+        if isinstance(axes, (np.ndarray, Tensor)) and axes.ndim == 1:
+            axes = axes.tolist()
+        if not isinstance(axes, (list, tuple, range)):
             raise DTypeError(who="einsum", expected="an equation, or each operand followed by the list of its axes",
                              got=described(axes))
         for n in axes:

@@ -18,7 +18,7 @@ from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import losses as reference
 from ..tensor import Tensor, tensor, wrapped
 from .arithmetic import div, mul
-from .checks import legacy, need_float
+from .checks import legacy, need_constants, need_float
 from .cross_entropy import check_reduction, notice_no_logarithms, notice_sigmoid
 from .indexing import where
 from .reduce import mean, sum
@@ -186,6 +186,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     Raises
     ------
     ShapeError, DTypeError : as `mse_loss`, also for weight.
+    GraphError : if weight requires a gradient.
     RangeError : for an input or target outside 0..1, or an unknown reduction.
 
     Cost: two logarithms an element forward.
@@ -196,6 +197,8 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     tensor(0.9808)
     """
     reduction = reduction if size_average is reduce is None else legacy("binary_cross_entropy", size_average, reduce)
+    if weight is not None:
+        need_constants("binary_cross_entropy", weight=weight)
     return apply(BINARY_CROSS_ENTROPY, input, target, weight, reduction=reduction)
 
 
@@ -227,6 +230,7 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     Raises
     ------
     ShapeError, DTypeError : as `mse_loss`, also for weight and pos_weight.
+    GraphError : if one of these requires a gradient.
     RangeError : for an unknown reduction.
 
     Cost: one exp and one logarithm an element forward, one exp backward.
@@ -238,6 +242,8 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     """
     reduction = reduction if size_average is reduce is None else legacy(
         "binary_cross_entropy_with_logits", size_average, reduce)
+    if weight is not None or pos_weight is not None:
+        need_constants("binary_cross_entropy_with_logits", weight=weight, pos_weight=pos_weight)
     y = apply(BINARY_CROSS_ENTROPY_WITH_LOGITS, input, target, weight, pos_weight, reduction=reduction)
     notice_sigmoid("binary_cross_entropy_with_logits", input, ", or use binary_cross_entropy")
     return y

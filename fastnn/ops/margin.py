@@ -14,7 +14,7 @@ from ..errors import RangeError, ShapeError
 from ..tensor import Tensor
 from .activation import logsigmoid
 from .arithmetic import add, common_shape, div, minimum, mul, sub
-from .checks import legacy, need_float, need_integers
+from .checks import legacy, need_constants, need_float, need_integers
 from .clone import to
 from .compare import eq, gt, ne
 from .composed import positive, rsub, share_of
@@ -277,12 +277,14 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
     p : 1 or 2
     margin : float
     weight : Tensor of shape (C,), optional
+        A constant.
     reduction : as in `margin_ranking_loss`
     size_average, reduce : as in `mse_loss`
 
     Raises
     ------
     ShapeError : if the shapes do not fit.
+    GraphError : if weight requires a gradient.
     RangeError : for another p, an unknown reduction, or a class that is none.
     DTypeError : if target is not of integers, or input not floating point.
 
@@ -307,6 +309,9 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
         raise ShapeError(who=who, expected="input (N, C) and target (N,)", got=f"{input.shape} and {target.shape}")
     C = x.shape[1]
     in_classes(who, t._data, C)
+    need_constants(who, weight=weight)
+    if weight is not None and weight.shape != (C,):
+        raise ShapeError(who=who, expected=f"weight of shape ({C},), one for each class", got=weight.shape)
     others = hinge(add(sub(x, gather(x, 1, t)), margin))
     others = where(Tensor(np.arange(C) != t._data), others, 0.0)
     each = positive if p == 1 else square

@@ -83,3 +83,57 @@ def test_a_tensor_without_a_gradient_is_a_number():
     half = nn.tensor(0.5)
     assert nn.elu(x, half).tolist() == nn.elu(x, 0.5).tolist() == nn.elu(x, alpha=nn.Parameter([0.5]).detach()).tolist()
     assert nn.full((2,), half).tolist() == [0.5, 0.5]
+
+
+# ---- weights of losses ---------------------------------------------------------------------------
+WEIGHTS = {"cross_entropy": ["weight"], "nll_loss": ["weight"], "multi_margin_loss": ["weight"],
+           "binary_cross_entropy": ["weight"], "binary_cross_entropy_with_logits": ["weight", "pos_weight"]}
+
+
+def loss(lib, name, **weights):
+    labels = name in ("cross_entropy", "nll_loss", "multi_margin_loss")
+    target = lib.tensor([0, 2]) if labels else lib.ones(2, 3)
+    F = lib.nn.functional if lib is not nn else nn.functional
+    return getattr(F, name)(lib.tensor(np.abs(X), requires_grad=True), target, **weights)
+
+
+@pytest.mark.parametrize("name, weight", [(name, weight) for name, weights in WEIGHTS.items() for weight in weights])
+def test_a_weight_that_is_a_constant_requires_no_gradient(name, weight, torch):
+    with pytest.raises(RuntimeError, match="not differentiable"):
+        loss(torch, name, **{weight: torch.ones(3, requires_grad=True)})
+    with pytest.raises(nn.GraphError, match=rf"^{name}: {weight} is a constant here.* Pass {weight}\.detach\(\)\."):
+        loss(nn, name, **{weight: nn.ones(3, requires_grad=True)})
+    close(loss(nn, name, **{weight: nn.Parameter(np.ones(3)).detach().float()}),
+          loss(torch, name, **{weight: torch.ones(3)}), name)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_running_statistics_require_no_gradient(training, torch):
+    for lib, F, error in ((torch, torch.nn.functional, RuntimeError), (nn, nn.functional, nn.GraphError)):
+        for which in range(2):
+            statistics = [lib.zeros(3), lib.ones(3)]
+            statistics[which].requires_grad_()
+            with pytest.raises(error, match=r"not differentiable|batch_norm: running_(mean|var) is a constant here"):
+                F.batch_norm(lib.ones(2, 3), *statistics, training=training)
+
+
+def test_these_are_all_losses_with_constants():
+    """An op that has no gradient for an array of fractions takes it as a constant, and says so."""
+    known = {"heaviside", "argmax", "argmin",                   # flat: nothing has a gradient
+             "batch_norm_inference", "batch_norm_inference_relu"}       # statistics, which are buffers
+    found = {}
+    for name, op in nn.op.OPS.items():
+        for sample in op.samples():
+            for key, a in zip(op.inputs, sample.cast("f4")):
+                if (op.differentiable is not None and key not in op.differentiable and isinstance(a, np.ndarray)
+                        and a.dtype.kind == "f"):
+                    found.setdefault(name, set()).add(key)
+    assert {name: set(keys) for name, keys in WEIGHTS.items() if name in nn.op.OPS} == {
+        name: keys for name, keys in found.items() if name not in known}
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (1, 3), (2,), (4,), ()])
+def test_a_weight_for_each_class(shape):
+    for name in ("cross_entropy", "nll_loss", "multi_margin_loss"):
+        with pytest.raises(nn.ShapeError, match=rf"^{name}: expected weight of shape \(3,\), one for each class"):
+            loss(nn, name, weight=nn.ones(shape))
