@@ -16,9 +16,10 @@ stand in the place of tensors, the function is called again with tensors.
 One thing is checked before, by both: a parameter that is a bool gets one, one that is an int gets
 neither a bool nor a float, and one that is a float gets no tensor that requires a gradient. Python
 takes any word for true, "False" among them, and True for the int 1, and a number that is made of a
-tensor has no history, so nothing would stumble over those. Else the words are looked for when something went
-wrong, so a call that works costs some 15 ns more and nothing else. What a function of the user
-raised (a hook, a kernel of `use_kernel`, a module inside a Sequential) passes unchanged.
+tensor has no history, so nothing would stumble over those. Else the words are looked for when
+something went wrong, so a call that works costs some 15 ns more and nothing else. What a function
+of the user raised (a hook, a kernel of `use_kernel`, a module inside a Sequential) passes
+unchanged.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ from .errors import DTypeError, FastnnError, RangeError
 from .kernels import compiled, kernel
 
 __all__ = ["FOREIGN", "IndexMistake", "NameMistake", "PathMistake", "as_tensor_hint", "connect", "explain",
-           "guard_all", "guard_methods", "guarded", "is_ours", "named", "need_defaults", "refusal", "refuse", "strange",
-           "whole"]
+           "guard_all", "guard_methods", "guarded", "is_ours", "named", "named_init", "need_defaults", "refusal",
+           "refuse", "strange", "whole"]
 
 # What an argument of the wrong kind or size makes Python and NumPy raise; RuntimeError for more
 # dimensions than NumPy broadcasts. Not MemoryError, which says all there is to say.
@@ -52,6 +53,7 @@ FOREIGN: tuple[type[Exception], ...] = (TypeError, ValueError, AttributeError, L
 COMPOSING = ("fastnn.ops.", "fastnn.creation", "fastnn.init")
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
+AnyClass = TypeVar("AnyClass", bound=type)
 
 # tensor.py, which stands above, hands over the function `tensor`, and what tells whether something
 # is a tensor without its fields: its error, else None
@@ -114,6 +116,12 @@ def named(function: AnyFunction) -> AnyFunction:
         except AttributeError as error:
             raise incomplete(error.obj) or error from None
     return cast(AnyFunction, update_wrapper(made, function))
+
+
+def named_init(cls: AnyClass) -> AnyClass:
+    """A class whose `__init__` was written by a decorator, as dataclass does: `named`."""
+    cls.__init__ = named(cls.__init__)      # type: ignore[misc]     # of a type, not of an instance
+    return cls
 
 
 def need_defaults(who: str, hint: str, **options: tuple[Any, Any]) -> None:
@@ -270,8 +278,8 @@ def refusal(who: str, error: Exception, function: Any, args: tuple[Any, ...], kw
 
 
 # ---- booleans and numbers ------------------------------------------------------------------------
-# The kind of a parameter: BOOL, INT or FLOAT by its annotation, plus OR_NONE where that of a bool or
-# an int has None as well; 0 where the annotation has room for more, and so nothing is checked.
+# The kind of a parameter: BOOL, INT or FLOAT by its annotation, plus OR_NONE where that of a bool
+# or an int has None as well; 0 where the annotation has room for more, and so nothing is checked.
 BOOL, INT, OR_NONE, FLOAT = 1, 2, 4, 8
 # The words that the annotation of a bool, that of an int or of several ints, and that of a float or
 # what else is no tensor, is made of
@@ -284,8 +292,8 @@ DECLINED = {"false", "no", "none", "off", "true", "yes", "on"}
 
 @cache
 def kind_of_setting(annotation: str) -> int:
-    """BOOL, INT or FLOAT where that is all an annotation has room for, with OR_NONE if None is; else
-    0.
+    """BOOL, INT or FLOAT where that is all an annotation has room for, else 0; with OR_NONE if a
+    bool or an int may be None.
     """
     words = set(re.findall(r"\w+", annotation))
     none = OR_NONE if "None" in words else 0

@@ -696,7 +696,7 @@ ABSENT = """
     cholesky cholesky_inverse cholesky_solve coalesce col_indices conj conj_physical
     conj_physical_ const_data_ptr copy crow_indices dense_dim dequantize det dim_order
     dot_product exponential_ fill float_power_ geometric_ geqrf half igamma igamma_ igammac
-    igammac_ imag indices int_repr inverse ipu is_coalesced is_complex is_conj is_cpu
+    igammac_ imag indices int_repr inverse ipu is_coalesced is_conj is_cpu
     is_distributed is_inference is_ipu is_maia is_meta is_mkldnn is_mps is_mtia is_neg is_nested
     is_pinned is_quantized is_same_size is_shared is_signed is_sparse is_sparse_csr is_vulkan
     is_xla is_xpu layout len length log_normal_ logdet lstsq lu lu_solve mH map2_ map_

@@ -41,7 +41,7 @@ OF_PYTORCH = {
     "scaled_modified_bessel_k0 scaled_modified_bessel_k1 gammainc gammaincc igamma igamma_ igammac igammac_ zeta":
         "SciPy's are in scipy.special, for x.numpy(); gradients do not flow through them.",
     "modified_bessel_i0 modified_bessel_i1": "It is nn.special.i0, and of order 1 nn.special.i1.",
-    "complex complex32 complex64 complex128 cfloat cdouble real imag conj conj_physical conj_physical_ is_complex "
+    "complex complex32 complex64 complex128 cfloat cdouble real imag conj conj_physical conj_physical_ "
     "is_conj is_neg polar resolve_conj resolve_neg view_as_real view_as_complex":
         "Tensors hold real numbers: keep the two parts as two tensors.",
     "float16 half bfloat16 chalf": "Tensors are float32 or float64: x.float().",

@@ -24,6 +24,9 @@ from .device import CPU, device, on_cpu
 from .errors import DTypeError, GraphError, RangeError, ShapeError
 from .methods import TensorMethods
 
+# a word for bool that the guard leaves alone: of a size in its place __init__ says more
+Truth = bool
+
 __all__ = ["Parameter", "Tensor", "as_tensor", "asarray", "dtype_of", "from_dlpack", "from_numpy", "is_tensor",
            "need_fractions", "number_of", "shape_of", "tensor", "wrapped"]
 
@@ -75,7 +78,8 @@ class Tensor(TensorMethods):
     _version: list[Any]             # counts changes in place; views share the list
     _base: Tensor | None            # the tensor that a view looks into
 
-    def __init__(self, data: Any = (), requires_grad: bool = False, *sizes: int) -> None:
+    @guard.named
+    def __init__(self, data: Any = (), requires_grad: Truth = False, *sizes: int) -> None:
         if sizes or not isinstance(requires_grad, (bool, np.bool_)) or type(data) is int:
             given = (data, requires_grad, *sizes) if requires_grad is not False else (data,)
             text = ", ".join(map(guard.described, given))

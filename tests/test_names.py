@@ -276,7 +276,12 @@ class Junk:
     """What no function takes."""
 
 
-ROOMS = (nn, nn.functional, nn.optim.lr_scheduler, nn.init, nn.utils, nn.data)
+ROOMS = (nn, nn.functional, nn.optim.lr_scheduler, nn.init, nn.utils, nn.data, nn.models, nn.viz, nn.testing,
+         nn.training, nn.autograd)
+# What the engine calls and no user does, in the loop of every op; and bases of classes of the user,
+# about which Python's own words are.
+OF_THE_ENGINE = ("Node", "apply", "apply_in_python", "leave", "may_write", "renew", "write", "stepped", "Function",
+                 "Callback")
 
 
 # Left out is what fastnn makes and no user does.
@@ -285,7 +290,7 @@ ROOMS = (nn, nn.functional, nn.optim.lr_scheduler, nn.init, nn.utils, nn.data)
     if not name.startswith("_") and callable(getattr(room, name))
     and str(getattr(getattr(room, name), "__module__", "")).startswith("fastnn")
     and not (isinstance(getattr(room, name), type) and issubclass(getattr(room, name), Exception))
-    and name not in ("LoadReport", "RemovableHandle", "Summary", "History", "Tensor", "memory", "Dataset",
+    and name not in ("LoadReport", "RemovableHandle", "Summary", "History", "memory", "Dataset", *OF_THE_ENGINE,
                      "UninitializedParameter", "UninitializedBuffer")} | {
     "fastnn.models.get_model", "fastnn.models.get_record", "fastnn.models.list_models", "fastnn.testing.gradcheck",
     "fastnn.testing.use_kernel"}))

@@ -294,7 +294,7 @@ def test_what_is_no_number_is_said_with_its_place(data, words):
 
 
 
-@pytest.mark.parametrize("value", [-1, 1.5, "a", None, True])
+@pytest.mark.parametrize("value", [2**64, 1.5, "a", None, True])
 def test_a_seed_is_a_whole_number(value):
     before = nn.random.random_state()
     with pytest.raises((TypeError, ValueError), match=r"seed: expected (a whole number|seed as an int)"):

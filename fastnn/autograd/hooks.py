@@ -55,6 +55,7 @@ class RemovableHandle:
 leaf_hooks: dict[int, dict[RemovableHandle, Hook]] = {}     # id(leaf) -> its hooks
 
 
+@named
 def add_hook(t: Tensor, hook: Hook) -> RemovableHandle:
     """Tensor.register_hook: see there."""
     if not t.requires_grad:

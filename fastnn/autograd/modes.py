@@ -237,6 +237,10 @@ class detect_anomaly:
     fastnn.errors.NonFiniteError: log: made NaN or infinity out of finite inputs
     """
 
+    @named
+    def __init__(self) -> None:
+        self.before = False
+
     def __enter__(self) -> detect_anomaly:
         global used
         self.before = state.anomaly

@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import arrays, io
 from ..errors import FastnnError, FileError
+from ..guard import named
 from ..layers import Module
 from .language.gpt2 import GPT2LMHeadModel
 from .registry import record_of
@@ -31,6 +32,7 @@ RENAMED = {"classes": "num_classes"}        # settings of the first files
 LARGE = 4096        # a number in the settings may be as large as the file has weights, or as this
 
 
+@named
 def save(model: Module, path: str | os.PathLike[str], **info: Any) -> None:
     """Write a model and what is worth knowing about it (its classes, its accuracy, ...) to `.npz`
     or `.safetensors`.
@@ -63,6 +65,7 @@ def save(model: Module, path: str | os.PathLike[str], **info: Any) -> None:
              "state": model.state_dict()}, path)
 
 
+@named
 def load(path: str | os.PathLike[str]) -> tuple[Module, dict[str, Any]]:
     """The model in a file, in eval mode, and the info that was saved with it.
 
@@ -114,6 +117,7 @@ def load(path: str | os.PathLike[str]) -> tuple[Module, dict[str, Any]]:
     return model.eval(), info
 
 
+@named
 def preprocessing_of(model: Module, info: Mapping[str, Any]) -> Photo | Ink | None:
     """What pictures go through before this network sees them: as its file says, or else as its
     record does. None where neither does.

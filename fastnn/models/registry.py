@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import arrays
 from ..errors import RangeError
-from ..guard import named
+from ..guard import named, named_init
 from ..layers import Module
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["RECORDS", "Record", "get_model", "get_record", "list_models", "markdown", "record_of", "register"]
 
 
+@named_init
 @dataclass(frozen=True)
 class Record:
     """One variant of a network, as it was published.
@@ -156,6 +157,7 @@ def get_model(name: str, **settings: Any) -> Module:
     return get_record(name).build(**settings)
 
 
+@named
 def record_of(model: Module) -> Record | None:
     """The record that describes this network best: of its class, and with its settings, whatever
     the number of classes. None if there is none.

@@ -12,6 +12,7 @@ from ..autograd import no_grad
 from ..data import DataLoader, Dataset
 from ..errors import DTypeError, RangeError, ShapeError
 from ..functional import softmax
+from ..guard import named
 from ..layers import Conv2d, Module
 from ..layers.modes import evaluating
 from ..tensor import array_of, tensor
@@ -23,6 +24,7 @@ __all__ = ["activations", "probabilities", "report"]
 SAMPLES, MISTAKES, MAPS = 24, 24, 4     # shown of the training data, of the mistakes, of the layers
 
 
+@named
 def report(model: Any, data: Any, *, classes: Sequence[object] | None = None, history: Any = None, train: Any = None,
            layers: Mapping[str, str] | Sequence[str] | None = None, example: int | None = None,
            batch_size: int = 256, **texts: Any) -> Report:

@@ -30,6 +30,7 @@ import numpy as np
 from .. import console
 from ..config import get_num_threads, threads
 from ..errors import DTypeError, RangeError
+from ..guard import named
 from ..names import did_you_mean
 from ..op import OPS, Op, Sample
 from .allowance import is_floating
@@ -71,6 +72,7 @@ class Judgement(str):
         return str(self)
 
 
+@named
 def judge(name: str, forward: Callable[..., Any], backward: Callable[..., Any] | None = None) -> Judgement:
     """Judge a kernel of your own against the op's definition, and time it; nothing is replaced.
 

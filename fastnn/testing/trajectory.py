@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import use_backend
+from ..guard import named
 from ..op import seeded
 from ..tensor import Parameter, tensor
 
@@ -155,6 +156,7 @@ def allowance(largest: np.ndarray | float, path: np.ndarray | float, dtype: Any,
     return 2 * steps * unit * (np.asarray(largest) + path) + float(np.finfo(dtype).tiny)
 
 
+@named
 def trajectory_is_the_definition(optimizer: Any, settings: Mapping[str, Any], dtype: Any, *,
                                  backend: str = "kernels", steps: int = STEPS, want: Course | None = None,
                                  run: Callable[..., tuple[Any, list[Any]]] = class_course) -> float:

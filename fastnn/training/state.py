@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..guard import named_init
 from ..layers.module import Module
 from ..tensor import Tensor
 from .means import Means, Metric
@@ -15,6 +16,7 @@ from .means import Means, Metric
 __all__ = ["State"]
 
 
+@named_init
 @dataclass
 class State:
     """One training run. There is one object for the whole run, and callbacks may read all of it.

@@ -59,7 +59,8 @@ def filled(lib, w):
     return x
 
 
-COMPUTED = 16                                       # the first ones: PyTorch computes their gradient
+# of so many, the first ones, PyTorch computes the gradient
+COMPUTED = 16
 
 
 @pytest.mark.parametrize("name", scalars(nn))
@@ -119,8 +120,8 @@ def test_running_statistics_require_no_gradient(training, torch):
 
 def test_these_are_all_losses_with_constants():
     """An op that has no gradient for an array of fractions takes it as a constant, and says so."""
-    known = {"heaviside", "argmax", "argmin",                   # flat: nothing has a gradient
-             "batch_norm_inference", "batch_norm_inference_relu"}       # statistics, which are buffers
+    # flat functions, which have no gradient; and running statistics, see above
+    known = {"heaviside", "argmax", "argmin", "batch_norm_inference", "batch_norm_inference_relu"}
     found = {}
     for name, op in nn.op.OPS.items():
         for sample in op.samples():
