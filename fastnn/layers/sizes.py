@@ -22,7 +22,7 @@ def need_sizes(who: str, low: float = 0, **sizes: Any) -> None:
         single(who, name, value, low)
 
 
-def need_above(who: str, low: float = 0, **numbers: float) -> None:
+def need_above(who: str, low: float = 0, **numbers: Any) -> None:
     """Every named number must be above `low`; NaN is not."""
     for name, value in numbers.items():
         if not value > low:

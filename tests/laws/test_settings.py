@@ -42,7 +42,8 @@ def members():
 
 
 # Whose arguments no user writes
-OF_THE_ENGINE = {"Node", "State", "Rule", "Record", "factor", "rate", "trajectory_is_the_definition"}
+OF_THE_ENGINE = {"Node", "State", "Rule", "Record", "factor", "rate", "trajectory_is_the_definition", "scale_fn",
+                 "step"}
 
 
 def settings():
@@ -83,7 +84,8 @@ def test_enough_is_found():
 def test_a_bool_is_a_bool_an_int_an_int_and_a_float_no_tensor_with_a_gradient(path):
     made, function, parameters, rows = SETTINGS[path]
     for p, place, kind, optional in rows:
-        before = [None if q.default is q.empty else q.default for q in parameters[:place]]
+        before = [q.default if q.default is not q.empty else 0.5 if "float" in str(q.annotation) else None
+                  for q in parameters[:place]]
         if made is not None and before and parameters[0].name == "self":
             before[0] = made
         own = before[:1] if made is not None and parameters[0].name == "self" else []
