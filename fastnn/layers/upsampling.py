@@ -35,7 +35,7 @@ class Upsample(Module):
                              self.recompute_scale_factor)
 
     def extra_repr(self) -> str:
-        factor = self.scale_factor if isinstance(self.scale_factor, (tuple, list)) else float(self.scale_factor or 0)
+        factor = self.scale_factor if isinstance(self.scale_factor, Sequence) else float(self.scale_factor or 0)
         size = f"scale_factor={factor}" if self.size is None else f"size={self.size}"
         return f"{size}, mode={self.mode!r}"
 
