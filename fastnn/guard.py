@@ -372,6 +372,8 @@ def raise_for_setting(function: Any, name: str, kind: int, args: tuple[Any, ...]
     hint, wanted = "", in_words(annotation or ("bool" if kind & BOOL else "int"))
     if isinstance(value, str) and value.lower() in DECLINED:
         hint = "Without quotes: a word is true, whatever it says."
+    elif next(iter(parameters), "") == "data" and len(args) > 1 and all(isinstance(a, (int, float)) for a in args):
+        hint = f"Several numbers are one list: {name_of(function, args)}([{', '.join(map(repr, args))}])."
     elif kind & INT and isinstance(value, bool) and name not in kwargs:
         booleans = [other for other, k in settings(function)[0].items() if k & BOOL and other in parameters]
         if booleans:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NoReturn
 from .. import functional as F
 from ..errors import DTypeError, RangeError
 from ..ops.checks import legacy
-from ..ops.cross_entropy import check_ignored, check_reduction, check_smoothing, notice_sigmoid
+from ..ops.cross_entropy import check_ignored, check_reduction, check_smoothing
 from ..tensor import Tensor
 from .module import Module
 from .sizes import need_above
@@ -381,7 +381,6 @@ class MultiLabelSoftMarginLoss(_Loss):
         self.register_buffer("weight", weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        notice_sigmoid("multilabel_soft_margin_loss", input, ", or use binary_cross_entropy")
         return F.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
 
 

@@ -18,7 +18,7 @@ from .checks import legacy, need_constants, need_float, need_integers
 from .clone import to
 from .compare import eq, gt, ne
 from .composed import positive, rsub, share_of
-from .cross_entropy import check_reduction
+from .cross_entropy import check_reduction, notice_sigmoid
 from .distance import pairwise_distance
 from .elementary import clamp, exp, log, neg, square
 from .indexing import gather, getitem, where
@@ -254,6 +254,7 @@ def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | 
         "multilabel_soft_margin_loss", size_average, reduce)
     checked("multilabel_soft_margin_loss", reduction, input=input)
     one_shape("multilabel_soft_margin_loss", input, target)
+    notice_sigmoid("multilabel_soft_margin_loss", input, ", or use binary_cross_entropy")
     def each(x: Tensor, t: Tensor) -> Tensor:
         loss: Tensor = apply(BINARY_CROSS_ENTROPY_WITH_LOGITS, x, t, None, None, reduction="none")
         return loss

@@ -118,6 +118,8 @@ def test_a_step_without_gradients_is_told():
     (lambda: F.kl_div(F.softmax(nn.Parameter(X), 1), F.softmax(X, 1)), "kl_div: the input is probabilities"),
     (lambda: F.kl_div(F.softmax(X, 1), F.softmax(X, 1)), "kl_div: the input is probabilities"),
     (lambda: nn.MultiLabelSoftMarginLoss()(nn.Parameter(X).sigmoid().reshape(8, 3), nn.zeros(8, 3)),
+     "multilabel_soft_margin_loss: sigmoid has been applied"),
+    (lambda: F.multilabel_soft_margin_loss(nn.Parameter(X).sigmoid(), nn.zeros(8, 3)),
      "multilabel_soft_margin_loss: sigmoid has been applied")])
 def test_a_loss_that_gets_probabilities_for_scores_is_told(run, said):
     text, = told(run)
