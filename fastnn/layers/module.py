@@ -756,8 +756,8 @@ def without_inputs(init: Any) -> Any:
 
 def need_number(who: str, name: str, value: Any) -> None:
     """A setting of a layer must be a real number; a tensor may hold one."""
-    if not isinstance(value, Real) and not (np.ndim(a := getattr(value, "_data", value)) == 0
-                                            and getattr(a, "dtype", np.dtype(object)).kind in "fiub"):
+    a = getattr(value, "_data", value)
+    if not isinstance(value, Real) and not (isinstance(a, np.ndarray) and a.ndim == 0 and a.dtype.kind in "fiub"):
         raise DTypeError(who=who, expected=f"{name} as a number", got=repr(value))
 
 

@@ -879,7 +879,7 @@ def layers_with_numbers():
 
 
 @pytest.mark.parametrize("layer, parameter", list(layers_with_numbers()))
-@pytest.mark.parametrize("value", [1j, "a", [1.0], None])
+@pytest.mark.parametrize("value", [1j, "a", [1.0], [1.0, [2.0]], None])
 def test_a_setting_that_is_no_number_is_refused_when_the_layer_is_made(layer, parameter, value):
     if value is None and "None" in parameter.annotation:
         return
