@@ -419,7 +419,6 @@ INSIDE = re.compile(
 
 def modules_of(torch):
     """PyTorch's rooms, each with the place here where its names are looked for."""
-    import torch.utils.data
     return {"torch": (torch, nn), "torch.nn": (torch.nn, nn), "F": (torch.nn.functional, nn.functional),
             "Tensor": (torch.Tensor, nn.Tensor), "init": (torch.nn.init, nn.init), "utils": (torch.nn.utils, nn.utils),
             "data": (torch.utils.data, nn.data), "special": (torch.special, nn.special),

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
         axis: Any
         keepdims: bool
 
-__all__ = ["FLOATS", "at_least_zero", "common_dtype", "legacy", "need_array", "need_float", "need_integers",
-           "need_native", "need_rank", "need_room", "pair", "renamed", "single"]
+__all__ = ["FLOATS", "at_least_zero", "common_dtype", "legacy", "need_array", "need_constants", "need_float",
+           "need_integers", "need_native", "need_rank", "need_room", "pair", "renamed", "single"]
 
 _NUMPY = {"axis": "dim", "keepdims": "keepdim"}
 

@@ -21,6 +21,9 @@ from .checks import legacy, need_array, need_constants, need_float, need_integer
 
 __all__ = ["cross_entropy", "nll_loss"]
 
+# Ops that lay numbers out anew, or take some of them, and change none.
+LAYOUTS = {"clone", "expand", "flip", "getitem", "index_select", "permute", "reshape", "split", "to", "unbind"}
+
 def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
                   ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
                   label_smoothing: float = 0.0) -> Tensor:
@@ -133,10 +136,6 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
 
 
 # ---- what the functions share --------------------------------------------------------------------
-# Ops that lay numbers out anew, or take some of them, and change none.
-LAYOUTS = {"clone", "expand", "flip", "getitem", "index_select", "permute", "reshape", "split", "to", "unbind"}
-
-
 def made_by(x: Any) -> str:
     """The op on the tape that computed the numbers of x; "" where there is none."""
     node = getattr(x, "node", None)

@@ -203,7 +203,9 @@ def scaled(images: Tensor, sizes: tuple[int, int], p: float, window: tuple[int, 
     lead = lead_of(x._data, 1, p)
     mean = div(sum(pow(with_values(x, x._data / lead), p), 1), within)
     y = rooted(mean, window[0] * window[1], p)
-    return reshape(with_values(y, y._data * lead[:, 0]), *several, *sizes)
+    with np.errstate(over="ignore"):                # a result may be infinite
+        y = with_values(y, y._data * lead[:, 0])
+    return reshape(y, *several, *sizes)
 
 
 def unpooled(who: str, input: Tensor, indices: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...],

@@ -183,7 +183,7 @@ X, Y = images()
     (lambda: nn.viz.report(network(), (X, Y), example="first"), DTypeError, "example.*first"),
     (lambda: nn.viz.report(network(), (X, Y), train="all"), DTypeError, "train.*str"),
     (lambda: nn.viz.report(network(), (X, Y), batch_size=0), RangeError, "batch_size.*0"),
-    (lambda: nn.viz.report(network(), (X, Y), batch_size=2.5), RangeError, "batch_size"),
+    (lambda: nn.viz.report(network(), (X, Y), batch_size=2.5), DTypeError, "batch_size as an int"),
     (lambda: nn.viz.report(network(), [X]), ShapeError, r"\(inputs, labels\)"),
 ])
 def test_what_is_no_classifier_or_no_data_is_refused(call, error, words):

@@ -182,10 +182,10 @@ def test_a_judgement_is_read_in_a_notebook_as_it_is_printed():
 
 
 def test_progress_is_written_where_somebody_watches(monkeypatch, capsys):
+    import importlib
     import time
 
-    from fastnn.testing import judge as function
-    watch = function.__globals__["Watch"]("relu")
+    watch = importlib.import_module("fastnn.testing.judge").Watch("relu")
     watch.line.live = True
     watch.begin = time.perf_counter() - 2
     watch.tell("call 1 of 2")

@@ -63,7 +63,7 @@ def test_use_backend_inside_leaves_the_function_in_place():
 @pytest.mark.parametrize("call", [
     lambda: nn.use_backend("numpy"), lambda: nn.use_backend(None), lambda: nn.use_backend([]),
     lambda: nn.use_isa("sse"), lambda: nn.use_isa(3),
-    lambda: nn.set_num_threads("2"), lambda: nn.set_num_threads(0), lambda: nn.seed(-1),
+    lambda: nn.set_num_threads("2"), lambda: nn.set_num_threads(0), lambda: nn.seed(2**64),
     lambda: nn.set_num_threads(float("nan")), lambda: nn.seed("a"), lambda: nn.memory.limit("a"),
     lambda: nn.memory.limit(-1), lambda: nn.use_kernel("reul", relu).__enter__(),
     lambda: nn.use_kernel([], relu).__enter__(), lambda: nn.use_kernel("relu", 3).__enter__(),
