@@ -161,17 +161,17 @@ def arange(start: float | None = None, end: float | None = None, step: float = 1
         start, end = None, start
     if end is None:
         raise DTypeError("the argument is missing: end", who="arange", expected="(start=0, end, step=1)")
-    start = 0 if start is None else start
-    start, end, step = (x.item() if isinstance(x, Tensor) else x for x in (start, end, step))
+    given = (0 if start is None else start, end, step)
+    first, last, by = (x.item() if isinstance(x, Tensor) else x for x in given)
     if dtype is not None and dtype_of("arange", dtype).kind in "iu":
-        start, end, step = (int(x) for x in (start, end, step))     # fractions are cut off first
-    if step == 0:
-        raise RangeError(who="arange", expected="a step other than 0", got=step)
-    if (end - start) / step < 0:
-        raise RangeError("the step leads away from the end", who="arange", got=(start, end, step))
+        first, last, by = int(first), int(last), int(by)            # fractions are cut off first
+    if by == 0:
+        raise RangeError(who="arange", expected="a step other than 0", got=by)
+    if (last - first) / by < 0:
+        raise RangeError("the step leads away from the end", who="arange", got=(first, last, by))
     if dtype is None:
-        dtype = np.int64 if all(isinstance(x, (int, np.integer)) for x in (start, end, step)) else np.float32
-    return _converted("arange", np.arange(start, end, step), dtype, requires_grad)
+        dtype = np.int64 if all(isinstance(x, (int, np.integer)) for x in (first, last, by)) else np.float32
+    return _converted("arange", np.arange(first, last, by), dtype, requires_grad)
 
 
 def linspace(start: float, end: float, steps: int = 100, *, dtype: Any = np.float32,

@@ -66,7 +66,8 @@ def cat_backward(dy, saved, *, dim):
 
 
 def stack_forward(*xs, dim):
-    return np.stack(xs, axis=dim), (len(xs),)
+    # as plain arrays: NumPy's stack of an np.matrix along a new last axis reads outside of it
+    return np.stack([np.asarray(x) for x in xs], axis=dim), (len(xs),)
 
 
 def stack_backward(dy, saved, *, dim):

@@ -310,3 +310,10 @@ def test_movedim_takes_several(torch):
                 roundings=0)
     with pytest.raises(nn.ShapeError, match="movedim: expected as many destinations"):
         F.movedim(nn.tensor(X), (0, 1), (0,))
+
+
+def test_stack_of_a_matrix_of_numpy_s():
+    """np.stack of one along a new last axis reads outside of it, and can end the process."""
+    rows = [np.array([[1.0, 2.0]]).view(np.matrix), np.array([[3.0, 4.0]])]
+    y = nn.autograd.apply(OPS["stack"], *rows, dim=2)
+    assert y.tolist() == [[[1.0, 3.0], [2.0, 4.0]]]
