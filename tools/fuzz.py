@@ -55,6 +55,8 @@ import fastnn as nn  # noqa: E402
 from fastnn.op import OPS  # noqa: E402
 
 HANG = 45                   # seconds in one call
+BEGIN = 300                 # seconds to begin, on a machine that is busy
+RECORDING = "recording the calls that work"
 # elements of results that are not compared: a definition may loop over them in Python
 LARGE = 1 << 20
 MOST_FAULTS = 60            # then the search ends
@@ -147,10 +149,11 @@ def watched_worker(options: argparse.Namespace, notes: Path, start: int, seconds
         last, since, hangs = b"", time.monotonic(), False
         while worker.poll() is None:
             time.sleep(0.1)
-            now = notes.read_bytes()[:12] if notes.exists() else b""
+            now = notes.read_bytes() if notes.exists() else b""
+            begins = not now or RECORDING.encode() in now
             if now != last:
                 last, since = now, time.monotonic()
-            elif time.monotonic() - since > HANG:
+            elif time.monotonic() - since > (BEGIN if begins else HANG):
                 hangs = True
                 worker.send_signal(6)               # faulthandler writes where it was
                 try:
@@ -183,7 +186,7 @@ class Search:
         self.differences: list[dict[str, Any]] = []
         self.reached: set[str] = set()
         self.note_text = ""
-        self.note(0, "recording the calls that work")
+        self.note(0, RECORDING)
         self.variations = Variations(only)
         if not self.variations.names:
             raise SystemExit(f"there is nothing named {only}")
